@@ -1,0 +1,1 @@
+"""Benchmarks of rushlight against PyTorch; run as ``python -m benchmarks``."""

@@ -1,0 +1,255 @@
+#include "kernels/pointwise.h"
+
+#include "bind/arrays.h"
+#include "strided.h"
+
+namespace rush {
+namespace {
+
+DType computed_type(Pointwise op, DType promoted) {
+  const PointwiseInfo& info = pointwise_info(op);
+  if (info.kind == Kind::floating && category(promoted) != Category::kFloating) {
+    return default_floating();
+  }
+  return promoted;
+}
+
+[[noreturn]] void refuse_type(Pointwise op, DType dtype) {
+  if (op == Pointwise::sub && dtype == DType::kBool) {
+    throw Error(
+        "Subtraction, the `-` operator, with two bool tensors is not supported, "
+        "use the `^` or `logical_xor()` operator instead.");
+  }
+  if (op == Pointwise::neg && dtype == DType::kBool) {
+    throw Error(
+        "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+        "invert a mask, use the `~` or `logical_not()` operator instead.");
+  }
+  throw NotImplemented(std::string("\"") + pointwise_info(op).name + "\" not implemented for '" +
+                       dtype_name(dtype) + "'");
+}
+
+template <int N>
+void broadcast_shape(const char* name, const Operand (&x)[N], int& ndim, int64_t* shape) {
+  ndim = 0;
+  for (int i = 0; i < N; ++i) {
+    if (broadcast_into(ndim, shape, x[i].array)) continue;
+    const Array& a = x[0].array;
+    const Array& b = x[i].array;
+    for (int back = 1; back <= std::min(a.ndim, b.ndim); ++back) {
+      const int64_t p = a.shape[a.ndim - back], q = b.shape[b.ndim - back];
+      if (p == q || p == 1 || q == 1) continue;
+      throw Error("The size of tensor a (" + std::to_string(p) +
+                  ") must match the size of tensor b (" + std::to_string(q) +
+                  ") at non-singleton dimension " + std::to_string(std::max(a.ndim, b.ndim) - back) +
+                  "; " + name + ": got shapes " + shape_text(a) + " and " +
+                  shape_text(b));
+    }
+    throw Error(std::string(name) + ": operand " + std::to_string(i) +
+                " does not broadcast; got shape " + shape_text(b));
+  }
+}
+
+// Integer division has no infinity to give: PyTorch refuses a zero divisor.
+void refuse_zero_divisor(Pointwise op, const Array& divisor) {
+  if (op != Pointwise::floor_divide && op != Pointwise::remainder) return;
+  if (category(divisor.dtype) == Category::kFloating) return;
+  bool zero = false;
+  dispatch(divisor.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const Walk<1> walk = plan_walk<1>(divisor.ndim, divisor.shape, {&divisor});
+    for_each_run(walk, walk.numel() + 1, [&](int64_t n, char* const* data, const int64_t* s) {
+      for (int64_t i = 0; i < n; ++i) zero |= *reinterpret_cast<T*>(data[0] + i * s[0]) == T(0);
+    });
+  });
+  if (zero) throw Error("ZeroDivisionError");
+}
+
+// Whether writing `out` could change elements of `x` that are still to be read.
+bool overlaps(const Array& out, const Array& x) {
+  const auto extent = [](const Array& a, const char*& low, const char*& high) {
+    low = a.data;
+    high = a.data + itemsize(a.dtype);
+    for (int d = 0; d < a.ndim; ++d) {
+      const int64_t reach = (a.shape[d] - 1) * a.strides[d];
+      (reach < 0 ? low : high) += reach;
+    }
+  };
+  const char *out_low, *out_high, *low, *high;
+  extent(out, out_low, out_high);
+  extent(x, low, high);
+  if (out_high <= low || high <= out_low) return false;
+  if (out.data != x.data || out.ndim != x.ndim) return true;
+  for (int d = 0; d < out.ndim; ++d) {
+    if (out.shape[d] != x.shape[d] || (out.shape[d] > 1 && out.strides[d] != x.strides[d])) {
+      return true;
+    }
+  }
+  return false;
+}
+
+template <int N, size_t... I>
+void run_loop(PointwiseLoop loop, const Array& out, const Operand (&x)[N], int ndim,
+              const int64_t* shape, std::index_sequence<I...>) {
+  const Walk<N + 1> walk = plan_walk<N + 1>(ndim, shape, {&out, &x[I].array...});
+  const int64_t n = walk.numel();
+  MaybeReleaseGil release(n);
+  for_each_run(walk, kGrain, loop);
+}
+
+template <int N>
+py::object apply(Operand (&x)[N], int ndim, const int64_t* shape, DType result,
+                 py::handle destination, PointwiseLoop loop) {
+  constexpr auto kIndex = std::make_index_sequence<N>{};
+  Array out;
+  if (destination.is_none()) {
+    py::object fresh = new_array(result, ndim, shape, out);
+    run_loop(loop, out, x, ndim, shape, kIndex);
+    return fresh;
+  }
+  const Array target = read_out(destination, ndim, shape, result);
+  bool direct = target.dtype == result;
+  for (int i = 0; i < N; ++i) direct &= !overlaps(target, x[i].array);
+  if (direct) {
+    run_loop(loop, target, x, ndim, shape, kIndex);
+  } else {
+    const py::object fresh = new_array(result, ndim, shape, out);
+    run_loop(loop, out, x, ndim, shape, kIndex);
+    copy_into(target, out);
+  }
+  return py::reinterpret_borrow<py::object>(destination);
+}
+
+template <int N>
+py::object pointwise_kernel(Pointwise op, const std::array<py::handle, N>& operands,
+                            py::handle destination) {
+  Operand x[N];
+  const Operand* all[N];
+  for (int i = 0; i < N; ++i) {
+    x[i].read(operands[i]);
+    all[i] = &x[i];
+  }
+  const DType computed = computed_type(op, result_type(all, N));
+  const PointwiseLoop loop =
+      pointwise().loops[static_cast<int>(op)][static_cast<int>(computed)];
+  if (loop == nullptr) refuse_type(op, computed);
+  int ndim;
+  int64_t shape[kMaxDims];
+  broadcast_shape(pointwise_info(op).name, x, ndim, shape);
+  for (int i = 0; i < N; ++i) x[i].convert(computed);
+  if constexpr (N == 2) refuse_zero_divisor(op, x[1].array);
+  const bool test = pointwise_info(op).kind == Kind::compare;
+  return apply(x, ndim, shape, test ? DType::kBool : computed, destination, loop);
+}
+
+py::object where(py::handle condition, py::handle input, py::handle other, py::handle out) {
+  Operand x[3];
+  x[0].read(condition);
+  x[1].read(input);
+  x[2].read(other);
+  if (x[0].array.dtype != DType::kBool) {
+    throw Error(std::string("where expected condition to be a boolean tensor, but got a tensor "
+                            "with dtype ") +
+                dtype_name(x[0].array.dtype));
+  }
+  const Operand* values[2] = {&x[1], &x[2]};
+  const DType result = result_type(values, 2);
+  int ndim;
+  int64_t shape[kMaxDims];
+  broadcast_shape("where", x, ndim, shape);
+  x[1].convert(result);
+  x[2].convert(result);
+  return apply(x, ndim, shape, result, out,
+               pointwise().selects[static_cast<int>(result)]);
+}
+
+py::object copy(py::handle x, const py::object& dtype) {
+  const Array source = read_array(x);
+  Array out;
+  const DType type = dtype.is_none() ? source.dtype : dtype_from_numpy(dtype);
+  py::object fresh = new_array(type, source.ndim, source.shape, out);
+  MaybeReleaseGil release(out.numel());
+  copy_into(out, source);
+  return fresh;
+}
+
+void assign(py::handle out, py::handle x) {
+  const Operand source(x);
+  const Array target = read_array(out);
+  int ndim = target.ndim;
+  int64_t shape[kMaxDims];
+  std::copy_n(target.shape, ndim, shape);
+  if (!broadcast_into(ndim, shape, source.array) || ndim != target.ndim ||
+      !std::equal(shape, shape + ndim, target.shape)) {
+    throw Error("assign: the value must broadcast to the destination; got shapes " +
+                shape_text(source.array) + " and " + shape_text(target));
+  }
+  read_out(out, ndim, shape, target.dtype);
+  if (overlaps(target, source.array)) {
+    Array temporary;
+    const py::object owner =
+        new_array(source.array.dtype, source.array.ndim, source.array.shape, temporary);
+    copy_into(temporary, source.array);
+    copy_into(target, temporary);
+    return;
+  }
+  copy_into(target, source.array);
+}
+
+void bind_op(py::module_& m, Pointwise op) {
+  const PointwiseInfo& info = pointwise_info(op);
+  switch (info.arity) {
+    case 1:
+      m.def(
+          info.name,
+          [op](py::handle x, const py::object& out) { return pointwise_kernel<1>(op, {x}, out); },
+          py::arg("x"), py::arg("out") = py::none());
+      break;
+    case 2:
+      m.def(
+          info.name,
+          [op](py::handle x, py::handle y, const py::object& out) {
+            return pointwise_kernel<2>(op, {x, y}, out);
+          },
+          py::arg("x"), py::arg("y"), py::arg("out") = py::none());
+      break;
+    case 3:
+      m.def(
+          info.name,
+          [op](py::handle x, py::handle y, py::handle z, const py::object& out) {
+            return pointwise_kernel<3>(op, {x, y, z}, out);
+          },
+          py::arg("x"), py::arg("y"), py::arg("z"), py::arg("out") = py::none());
+      break;
+    default:
+      m.def(
+          info.name,
+          [op](py::handle x, py::handle y, py::handle z, py::handle w, const py::object& out) {
+            return pointwise_kernel<4>(op, {x, y, z, w}, out);
+          },
+          py::arg("x"), py::arg("y"), py::arg("z"), py::arg("w"), py::arg("out") = py::none());
+  }
+}
+
+}  // namespace
+
+void bind_pointwise(py::module_& m) {
+  py::list table;
+  for (int i = 0; i < kPointwiseOps; ++i) {
+    const auto op = static_cast<Pointwise>(i);
+    static constexpr const char* kKinds[] = {"arithmetic", "numeric", "floating", "compare",
+                                             "bitwise"};
+    const PointwiseInfo& info = pointwise_info(op);
+    bind_op(m, op);
+    table.append(py::make_tuple(info.name, info.arity, kKinds[static_cast<int>(info.kind)]));
+  }
+  m.attr("POINTWISE") = py::tuple(table);
+  m.def("where", &where, py::arg("condition"), py::arg("x"), py::arg("y"),
+        py::arg("out") = py::none());
+  m.def("copy", &copy, py::arg("x"), py::arg("dtype") = py::none(),
+        "A contiguous copy, converted to `dtype`.");
+  m.def("assign", &assign, py::arg("out"), py::arg("x"),
+        "out[...] = x[...], with broadcasting and conversion.");
+}
+
+}  // namespace rush

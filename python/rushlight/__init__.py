@@ -1,0 +1,126 @@
+"""PyTorch's training contract in a small package: tensors, autograd, nn, optim, data.
+
+``import rushlight as torch`` runs ordinary PyTorch programs; what is missing fails by name.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from rushlight import dtypes, ops
+from rushlight._kernels import OutOfMemoryError, get_num_threads, set_num_threads
+from rushlight._version import __version__
+from rushlight.autograd import engine as _engine  # binds Tensor.backward
+from rushlight.autograd.grad_mode import (
+    enable_grad,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from rushlight.devices import device
+from rushlight.dtypes import (
+    bool,
+    double,
+    dtype,
+    finfo,
+    float,
+    float32,
+    float64,
+    get_default_dtype,
+    iinfo,
+    int,
+    int32,
+    int64,
+    long,
+    set_default_dtype,
+    uint8,
+)
+from rushlight.random import (
+    Generator,
+    default_generator,
+    fork_rng,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+from rushlight.tensor import Size, Tensor
+
+# The function stands where importing the module of the same name has put the module.
+tensor = ops.creation.tensor
+
+if TYPE_CHECKING:
+    from rushlight import autograd, cuda, nn, optim, random, utils
+    from rushlight.printing import set_printoptions
+
+__all__ = [
+    "Generator",
+    "OutOfMemoryError",
+    "Size",
+    "Tensor",
+    "__version__",
+    "autograd",
+    "bool",
+    "cuda",
+    "default_generator",
+    "device",
+    "double",
+    "dtype",
+    "enable_grad",
+    "finfo",
+    "float",
+    "float32",
+    "float64",
+    "fork_rng",
+    "get_default_dtype",
+    "get_num_threads",
+    "get_rng_state",
+    "iinfo",
+    "initial_seed",
+    "int",
+    "int32",
+    "int64",
+    "is_grad_enabled",
+    "long",
+    "manual_seed",
+    "nn",
+    "no_grad",
+    "optim",
+    "random",
+    "seed",
+    "set_default_dtype",
+    "set_grad_enabled",
+    "set_num_threads",
+    "set_printoptions",
+    "set_rng_state",
+    "uint8",
+    "utils",
+    *ops.names(),
+]
+
+# Imported at first use: a program that does not need them should not wait for them.
+_LAZY_MODULES = ("cuda", "nn", "optim", "utils")
+_LAZY_NAMES = {"set_printoptions": "rushlight.printing"}
+
+
+def __getattr__(name: str) -> Any:
+    value: Any
+    if name in _LAZY_MODULES:
+        value = importlib.import_module(f"rushlight.{name}")
+    elif name in _LAZY_NAMES:
+        value = getattr(importlib.import_module(_LAZY_NAMES[name]), name)
+    else:
+        value = ops.find(name)
+        if value is None:
+            raise AttributeError(f"rushlight has no torch.{name}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+del dtypes, _engine

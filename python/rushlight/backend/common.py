@@ -1,0 +1,160 @@
+"""Kernels that need no kernel: NumPy and CuPy arrays offer them under the same names.
+
+Every function takes and returns arrays of one backend. Those that return views copy nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = [
+    "diagonal",
+    "flip",
+    "getitem",
+    "narrow",
+    "permute",
+    "plane_gather",
+    "replaced",
+    "reshape",
+    "select",
+    "squeeze",
+    "transpose",
+    "unsqueeze",
+    "view",
+]
+
+Array = Any
+
+
+def _infer(shape: Sequence[int], size: int) -> tuple[int, ...]:
+    """The shape with its -1 replaced, for `size` elements."""
+    known = 1
+    for n in shape:
+        if n != -1:
+            if n < -1:
+                raise RuntimeError(f"invalid shape dimension {n}")
+            known *= n
+    unknown = sum(n == -1 for n in shape)
+    if unknown > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    if unknown and known == 0:
+        raise RuntimeError(
+            f"cannot reshape tensor of 0 elements into shape {list(shape)} because the "
+            "unspecified dimension size -1 can be any value and is ambiguous"
+        )
+    if (known != size and not unknown) or (unknown and size % known):
+        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+    return tuple(size // known if n == -1 else n for n in shape)
+
+
+def reshape(x: Array, shape: Sequence[int]) -> Array:
+    """The elements in another shape: a view where strides allow it."""
+    return x.reshape(_infer(shape, x.size))
+
+
+def view(x: Array, shape: Sequence[int]) -> Array:
+    """The elements in another shape, as a view."""
+    target = _infer(shape, x.size)
+    if x.flags.c_contiguous:
+        return x.reshape(target)
+    try:
+        return x.reshape(target, copy=False)
+    except ValueError:
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one "
+            "dimension spans across two contiguous subspaces). Use .reshape(...) instead. "
+            f"Got shape {list(x.shape)} for {list(target)}."
+        ) from None
+
+
+def transpose(x: Array, dim0: int, dim1: int) -> Array:
+    """A view with two dimensions exchanged."""
+    return x.swapaxes(dim0, dim1) if x.ndim else x.view()
+
+
+def permute(x: Array, dims: Sequence[int]) -> Array:
+    """A view with its dimensions in another order."""
+    return x.transpose(tuple(dims))
+
+
+def squeeze(x: Array, dims: Sequence[int] | None) -> Array:
+    """A view without the dimensions of size 1, all or the given ones."""
+    if dims is None:
+        return x.squeeze()
+    wrapped = {d % x.ndim for d in dims} if x.ndim else set()
+    return x.reshape([n for d, n in enumerate(x.shape) if d not in wrapped or n != 1], copy=False)
+
+
+def unsqueeze(x: Array, dim: int) -> Array:
+    """A view with a dimension of size 1 inserted at `dim`."""
+    index: list[Any] = [slice(None)] * x.ndim
+    index.insert(dim if dim >= 0 else dim + x.ndim + 1, None)
+    return x[tuple(index)]
+
+
+def narrow(x: Array, dim: int, start: int, length: int) -> Array:
+    """The view of `length` slices along `dim` from `start` on."""
+    size = x.shape[dim]
+    if start < 0:
+        start += size
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative.")
+    if not 0 <= start <= size:
+        raise IndexError(
+            f"start out of range (expected to be in range of [{-size}, {size}], but got {start})"
+        )
+    if start + length > size:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
+    return x[(slice(None),) * (dim % x.ndim) + (slice(start, start + length),)]
+
+
+def select(x: Array, dim: int, index: int) -> Array:
+    """The view of one slice along `dim`."""
+    size = x.shape[dim]
+    if not -size <= index < size:
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(x.shape)} at "
+            f"dimension {dim}"
+        )
+    # An ellipsis keeps a 0-dim result an array.
+    return x[(*(slice(None),) * (dim % x.ndim), index, ...)]
+
+
+def getitem(x: Array, index: Any) -> Array:
+    """``x[index]``: a view for ints, slices, None and Ellipsis, else a copy."""
+    result = x[index]
+    return result if hasattr(result, "flags") else x[(*_as_tuple(index), ...)]
+
+
+def replaced(x: Array, index: Any, value: Any) -> Array:
+    """A copy of `x` with ``[index] = value``."""
+    out = x.copy()
+    out[index] = value
+    return out
+
+
+def _as_tuple(index: Any) -> tuple[Any, ...]:
+    return index if isinstance(index, tuple) else (index,)
+
+
+def flip(x: Array, dims: Sequence[int]) -> Array:
+    """A copy with the order along `dims` reversed."""
+    index: list[Any] = [slice(None)] * x.ndim
+    for d in dims:
+        index[d] = slice(None, None, -1)
+    return x[tuple(index)].copy()
+
+
+def diagonal(x: Array, offset: int, dim1: int, dim2: int) -> Array:
+    """The view of a diagonal of two dimensions, as the last dimension."""
+    return x.diagonal(offset, dim1, dim2)
+
+
+def plane_gather(x: Array, indices: Array) -> Array:
+    """The elements of each plane of ``(..., h, w)`` at flat `indices` ``(..., i, j)``."""
+    planes = x.reshape(-1, x.shape[-2] * x.shape[-1])
+    flat = indices.reshape(planes.shape[0], -1)
+    rows = (flat[:, :1] * 0 + 1).cumsum()[:, None] - 1  # 0, 1, ... on the indices' device
+    return planes[rows, flat].reshape(indices.shape)
+

@@ -1,0 +1,64 @@
+"""Kernels over NumPy arrays: C++ for arithmetic, NumPy for views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rushlight import _kernels
+from rushlight._kernels import *  # noqa: F403
+from rushlight._kernels import POINTWISE as _TABLE
+from rushlight.backend.common import *  # noqa: F403
+
+Array = np.ndarray[Any, Any]
+
+# Names of the kernels that take a destination as their last argument.
+POINTWISE = frozenset(name for name, _, _ in _TABLE)
+
+cast = _kernels.copy
+
+
+def sum_to(x: Array, shape: Sequence[int]) -> Array:
+    """The sum over the dimensions that broadcasting from `shape` added or repeated."""
+    added = x.ndim - len(shape)
+    repeated = [d + added for d, n in enumerate(shape) if n == 1 and x.shape[d + added] != 1]
+    dims = (*range(added), *repeated)
+    return _kernels.sum(x, dims, False).reshape(shape) if dims else x.reshape(shape)
+
+
+def full(shape: Sequence[int], value: Any, dtype: np.dtype[Any]) -> Array:
+    """A new array of one value."""
+    out: Array = _kernels.empty(shape, dtype)
+    _kernels.assign(out, value)
+    return out
+
+
+def arange(start: float, end: float, step: float, dtype: np.dtype[Any]) -> Array:
+    """``start + i * step`` for every i that stays before `end`."""
+    return np.arange(start, end, step, dtype=dtype)
+
+
+def asarray(values: Array) -> Array:
+    """An array on this device from one on the CPU."""
+    return values
+
+
+def cat(arrays: Sequence[Array], dim: int) -> Array:
+    """The arrays one after the other along `dim`."""
+    return np.concatenate(arrays, dim)
+
+
+def index_add(shape: Sequence[int], index: Any, g: Array) -> Array:
+    """Zeros of `shape`, with `g` added at `index`; repeated places add up."""
+    out = full(shape, 0, g.dtype)
+    np.add.at(out, index, g)
+    return out
+
+
+def index_place(shape: Sequence[int], index: Any, g: Array) -> Array:
+    """Zeros of `shape`, with `g` written at `index`, which names no place twice."""
+    out = full(shape, 0, g.dtype)
+    out[index] = g
+    return out

@@ -1,0 +1,60 @@
+"""Messages of errors: built only when one is raised.
+
+Where users match on PyTorch's words, a message opens with them; the facts follow.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__: list[str] = []
+
+
+def freed_graph(op: str) -> RuntimeError:
+    """A node's saved values were asked for after they had been freed."""
+    return RuntimeError(
+        "Trying to backward through the graph a second time (or directly access saved tensors "
+        "after they have already been freed). Saved intermediate values of the graph are freed "
+        "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
+        "backward through the graph a second time or if you need to access saved tensors after "
+        f"calling backward. The operation was {op}."
+    )
+
+
+def modified_in_place(op: str, name: str, array: Any, version: int, expected: int) -> RuntimeError:
+    """A saved value changed between the forward and the backward pass."""
+    return RuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: '{name}' of {op}, {array.dtype} of shape {list(array.shape)}, is at version "
+        f"{version}; expected version {expected} instead."
+    )
+
+
+def wrong_argument(op: str, name: str, value: Any) -> TypeError:
+    """An argument that is neither a tensor nor what else the op takes."""
+    return TypeError(f"{op}(): argument '{name}' must be Tensor, not {type(value).__name__}")
+
+
+def leaf_in_place(op: str) -> RuntimeError:
+    """An in-place operation on a leaf, outside of no_grad."""
+    return RuntimeError(
+        "a leaf Variable that requires grad is being used in an in-place operation. "
+        f"The operation was {op}; wrap it in torch.no_grad() to change the leaf itself."
+    )
+
+
+def view_in_place(op: str) -> NotImplementedError:
+    """An in-place operation that would have to rewrite the graph of a view's base."""
+    return NotImplementedError(
+        f"{op}: an in-place operation on a view that takes part in a graph is not supported; "
+        "use the out-of-place form, or wrap it in torch.no_grad()"
+    )
+
+
+def different_devices(names: list[str]) -> RuntimeError:
+    """Operands in different memories."""
+    found = " and ".join(sorted(set(names), reverse=True))
+    return RuntimeError(
+        "Expected all tensors to be on the same device, but found at least two devices, "
+        f"{found}!"
+    )

@@ -1,0 +1,12 @@
+"""Neural networks: modules, their functional forms, losses, initial values."""
+
+# ruff: noqa: F403 - the lists of names are those of the families
+
+from . import functional as functional
+from . import init as init
+from . import modules as modules
+from . import parameter as parameter
+from . import utils as utils
+from .modules import *
+from .parameter import Buffer as Buffer
+from .parameter import Parameter as Parameter

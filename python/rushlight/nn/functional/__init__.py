@@ -1,0 +1,25 @@
+"""Layers without state: the functions behind `rushlight.nn`, with PyTorch's signatures."""
+
+# ruff: noqa: F403 - the lists of names are those of the families
+
+from typing import Any
+
+from rushlight import ops
+
+from ._activation import *
+from ._convolution import *
+from ._dropout import *
+from ._linear import *
+from ._loss import *
+from ._pooling import *
+
+# Operations that have PyTorch's signature already; each is built at its first use.
+_OPS = ("gelu", "linear", "sigmoid", "softplus", "tanh")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OPS:
+        raise AttributeError(f"rushlight has no torch.nn.functional.{name}")
+    function = getattr(ops, name)
+    globals()[name] = function
+    return function

@@ -1,0 +1,453 @@
+"""Losses.
+
+All take ``reduction``: ``"none"`` for the loss of each element, ``"mean"`` or ``"sum"`` of them.
+``size_average`` and ``reduce`` are its deprecated forms.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from rushlight import ops
+from rushlight.tensor import Tensor
+
+__all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "gaussian_nll_loss",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
+    "margin_ranking_loss",
+    "mse_loss",
+    "nll_loss",
+    "poisson_nll_loss",
+    "smooth_l1_loss",
+    "soft_margin_loss",
+]
+
+
+def _legacy(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """Return `reduction`, or what the deprecated arguments say in its place."""
+    if size_average is None and reduce is None:
+        return reduction
+    mean = size_average is None or size_average
+    chosen = "none" if reduce is False else "mean" if mean else "sum"
+    warnings.warn(
+        "size_average and reduce args will be deprecated, please use "
+        f"reduction='{chosen}' instead.",
+        stacklevel=4,
+    )
+    return chosen
+
+
+def _reduce(loss: Tensor, reduction: str, total_weight: Tensor | None = None) -> Tensor:
+    if reduction == "mean":
+        return loss.mean() if total_weight is None else loss.sum() / total_weight
+    if reduction == "sum":
+        return loss.sum()
+    if reduction != "none":
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    return loss
+
+
+def _warn_of_broadcast(input: Tensor, target: Tensor) -> None:
+    if input.shape != target.shape:
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
+            "Please ensure they have the same size.",
+            stacklevel=3,
+        )
+
+
+def _elementwise(
+    op: Callable[..., Tensor],
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    reduction: str,
+    mean_over_weight: bool = True,
+) -> Tensor:
+    """Apply an elementwise loss, weighted where there is a weight."""
+    if weight is None:
+        return op(input, target, reduction)
+    if weight.shape != input.shape:
+        raise ValueError("Weights and input must have the same size.")
+    total = weight.sum() if mean_over_weight else None
+    return _reduce(op(input, target, "none") * weight, reduction, total)
+
+
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """``(x - y)^2``; a weighted mean divides by the sum of the weights."""
+    reduction = _legacy(size_average, reduce, reduction)
+    _warn_of_broadcast(input, target)
+    return _elementwise(ops.mse_loss, input, target, weight, reduction)
+
+
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """``|x - y|``, gradient 0 where they are equal; a weighted mean divides by the weights' sum."""
+    reduction = _legacy(size_average, reduce, reduction)
+    _warn_of_broadcast(input, target)
+    return _elementwise(ops.l1_loss, input, target, weight, reduction)
+
+
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """``d^2 / (2 beta)`` where ``d = |x - y| < beta``, elsewhere ``d - beta / 2``.
+
+    Source: Girshick, Fast R-CNN (2015), equation 3.
+    """
+    reduction = _legacy(size_average, reduce, reduction)
+    _warn_of_broadcast(input, target)
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    if beta == 0:
+        return ops.l1_loss(input, target, reduction)
+    return ops.huber_loss(input, target, reduction, beta) / beta
+
+
+def huber_loss(
+    input: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Tensor | None = None,
+) -> Tensor:
+    """``d^2 / 2`` where ``d = |x - y| < delta``, elsewhere ``delta (d - delta / 2)``.
+
+    Source: Huber, Robust estimation of a location parameter (1964).
+    """
+    _warn_of_broadcast(input, target)
+    if delta <= 0:
+        raise RuntimeError("huber_loss does not support non-positive values for delta.")
+
+    def loss(input: Tensor, target: Tensor, reduction: str) -> Tensor:
+        return ops.huber_loss(input, target, reduction, delta)
+
+    return _elementwise(loss, input, target, weight, reduction, mean_over_weight=False)
+
+
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """``-w (y log x + (1 - y) log(1 - x))``, the logarithms no less than -100.
+
+    Args:
+        input: probabilities in [0, 1].
+        target: of the input's shape, in [0, 1].
+        weight: w, broadcast to the input.
+        size_average: deprecated.
+        reduce: deprecated.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+
+    Raises:
+        RuntimeError: an input is not in [0, 1].
+        ValueError: the shapes differ.
+    """
+    reduction = _legacy(size_average, reduce, reduction)
+    if input.shape != target.shape:
+        raise ValueError(
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({input.shape}) is deprecated. Please ensure they have the same size."
+        )
+    if weight is None:
+        return ops.binary_cross_entropy(input, target, reduction)
+    return _reduce(ops.binary_cross_entropy(input, target, "none") * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """``-w (p y log s(x) + (1 - y) log(1 - s(x)))`` with s the sigmoid, formed without overflow.
+
+    Args:
+        input: logits.
+        target: of the input's shape, in [0, 1].
+        weight: w, broadcast to the input.
+        size_average: deprecated.
+        reduce: deprecated.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+        pos_weight: p, weight of the positive targets, broadcast to the target.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    reduction = _legacy(size_average, reduce, reduction)
+    if input.shape != target.shape:
+        raise ValueError(
+            f"Target size ({target.shape}) must be the same as input size ({input.shape})"
+        )
+    if weight is None and pos_weight is None:
+        return ops.binary_cross_entropy_with_logits(input, target, reduction)
+    loss = ops.binary_cross_entropy_with_logits(input, target, "none")
+    if pos_weight is not None:
+        ones = ops.ones_like(target)
+        positive = ops.binary_cross_entropy_with_logits(input, ones, "none")
+        loss = loss + (pos_weight - 1) * target * positive
+    return _reduce(loss if weight is None else loss * weight, reduction)
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """``-w[y] x[y]`` for log-probabilities x and class y; the mean divides by the sum of w[y].
+
+    Args:
+        input: (C), (N, C) or (N, C, d1, ...).
+        target: int64 classes, of the input's shape without C.
+        weight: w, (C).
+        size_average: deprecated.
+        ignore_index: a target that counts for nothing.
+        reduce: deprecated.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+    """
+    reduction = _legacy(size_average, reduce, reduction)
+    loss, _ = ops.nll_loss(input, target, weight, ignore_index, reduction)
+    return loss
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """``-log softmax(x)`` at the target class, or its mean under target probabilities.
+
+    Args:
+        input: logits (C), (N, C) or (N, C, d1, ...).
+        target: int64 classes, of the input's shape without C; or probabilities of its shape.
+        weight: of each class, (C); the mean of class targets divides by the sum of their weights.
+        size_average: deprecated.
+        ignore_index: a class target that counts for nothing.
+        reduce: deprecated.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+        label_smoothing: e in ``(1 - e) y + e / C``, the target that is used.
+
+    Raises:
+        RuntimeError: `label_smoothing` is not in [0, 1], or the shapes do not fit.
+    """
+    reduction = _legacy(size_average, reduce, reduction)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(
+            f"label_smoothing must be between 0.0 and 1.0. Got label_smoothing: {label_smoothing}"
+        )
+    dim = 0 if input.dim() == 1 else 1
+    logs = ops.log_softmax_along(input, dim)
+    if input.shape == target.shape and target.is_floating_point():
+        return _soft_cross_entropy(logs, target, weight, reduction, label_smoothing, dim)
+    loss, _ = ops.nll_loss(logs, target, weight, ignore_index, reduction)
+    if label_smoothing == 0:
+        return loss
+    uniform = _uniform_cross_entropy(logs, target, weight, ignore_index, reduction, dim)
+    return loss * (1 - label_smoothing) + uniform * (label_smoothing / input.shape[dim])
+
+
+def _over_classes(weight: Tensor, logs: Tensor) -> Tensor:
+    """View class weights (C) so that they broadcast over (N, C, d1, ...)."""
+    return weight.reshape(-1, *(1 for _ in logs.shape[2:])) if logs.dim() > 1 else weight
+
+
+def _soft_cross_entropy(
+    logs: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    reduction: str,
+    smoothing: float,
+    dim: int,
+) -> Tensor:
+    classes = logs.shape[dim]
+    if smoothing > 0:
+        target = target * (1 - smoothing) + smoothing / classes
+    products = logs * target
+    if weight is not None:
+        products = products * _over_classes(weight, logs)
+    loss = -products.sum(dim)
+    if reduction == "mean":  # of an empty batch too, where loss.mean() would warn
+        return loss.sum() / (logs.numel() / classes)
+    return _reduce(loss, reduction)
+
+
+def _uniform_cross_entropy(
+    logs: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+    dim: int,
+) -> Tensor:
+    """Sum of the loss over all classes: what label smoothing mixes in."""
+    loss = -(logs if weight is None else logs * _over_classes(weight, logs)).sum(dim)
+    counted = ops.ne(target, ignore_index)
+    loss = ops.where(counted, loss, 0.0)
+    if weight is None:
+        return _reduce(loss, reduction, counted.sum() if reduction == "mean" else None)
+    known = ops.where(counted, target, 0)
+    weights = ops.where(counted, weight[known], 0.0)
+    return _reduce(loss, reduction, weights.sum())
+
+
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    """``y (log y - x)`` for log-probabilities x and probabilities y, 0 where y is 0.
+
+    Args:
+        input: log-probabilities.
+        target: probabilities, or their logarithms with `log_target`.
+        size_average: deprecated.
+        reduce: deprecated.
+        reduction: ``"batchmean"``, the sum divided by the first size, is the divergence's
+            definition; ``"mean"`` divides by the number of elements.
+        log_target: whether `target` is given as logarithms.
+    """
+    reduction = _legacy(size_average, reduce, reduction)
+    if reduction == "mean":
+        warnings.warn(
+            "reduction: 'mean' divides the total loss by the number of elements; "
+            "'batchmean' is the divergence's definition.",
+            stacklevel=2,
+        )
+    if log_target:
+        loss = target.exp() * (target - input)
+    else:
+        known = ops.where(target > 0, target, 1.0)  # 0 log 0 is 0
+        loss = target * (known.log() - input)
+    if reduction == "batchmean":
+        return loss.sum() / (input.shape[0] if input.dim() else 1)
+    return _reduce(loss, reduction)
+
+
+def poisson_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    log_input: bool = True,
+    full: bool = False,
+    size_average: bool | None = None,
+    eps: float = 1e-8,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """``exp(x) - y x``, or ``x - y log(x + eps)`` when the input is no logarithm.
+
+    With `full`, Stirling's ``y log y - y + log(2 pi y) / 2`` is added where y > 1.
+    """
+    reduction = _legacy(size_average, reduce, reduction)
+    if log_input:
+        loss = input.exp() - target * input
+    else:
+        loss = input - target * (input + eps).log()
+    if full:
+        stirling = target * target.log() - target + (target * 6.283185307179586).log() * 0.5
+        loss = loss + ops.where(target > 1, stirling, 0.0)
+    return _reduce(loss, reduction)
+
+
+def gaussian_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    var: Any,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+) -> Tensor:
+    """``(log v + (x - y)^2 / v) / 2`` with the variance v no less than `eps`.
+
+    With `full`, ``log(2 pi) / 2`` is added. The clamp takes no part in the gradient.
+
+    Raises:
+        ValueError: a variance is negative, or its shape does not fit.
+    """
+    if isinstance(var, float):
+        if var < 0:
+            raise ValueError("var has negative entry/entries")
+        var = ops.full_like(input, var)
+    elif bool((var < 0).any()):
+        raise ValueError("var has negative entry/entries")
+    if var.shape != input.shape:
+        if input.shape[:-1] == var.shape:
+            var = var.unsqueeze(-1)
+        elif input.dim() != var.dim() or 1 != sum(
+            n != m for n, m in zip(input.shape, var.shape, strict=True)
+        ):
+            raise ValueError("var is of incorrect size")
+    lifted = var + (var.detach().clamp(min=eps) - var.detach())
+    difference = input - target
+    loss = (lifted.log() + difference * difference / lifted) * 0.5
+    return _reduce(loss + 0.9189385332046727 if full else loss, reduction)
+
+
+def margin_ranking_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """``max(0, -y (x1 - x2) + margin)`` for y of 1 (the first ranks higher) or -1."""
+    reduction = _legacy(size_average, reduce, reduction)
+    return _reduce((-target * (input1 - input2) + margin).clamp(min=0), reduction)
+
+
+def soft_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """``log(1 + exp(-y x))`` for y of 1 or -1."""
+    reduction = _legacy(size_average, reduce, reduction)
+    return _reduce((-target * input).exp().log1p(), reduction)

@@ -1,0 +1,432 @@
+"""Writes the functions of an op: forward with recording, in-place, and the node's backward.
+
+What is generated for ``mul``, much shortened::
+
+    def mul(input, other):
+        if isinstance(input, Tensor):
+            a_input, e_input, c_input = input._array, input._edge, input._counter
+        ...
+        out = (cpu if type(a_input) is ndarray else kernels_of(...)).mul(a_input, a_other)
+        result = new(Tensor)
+        ...
+        if (e_input is not None or e_other is not None) and grad_state.enabled:
+            node = new(MulBackward0)
+            node.edges = (e_input, e_other)
+            node.saved = ((a_other, c_other, c_other[0]) if e_input is not None else UNSAVED, ...)
+            ...
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rushlight import errors
+from rushlight.autograd.grad_mode import state as grad_state
+from rushlight.autograd.node import AccumulateGrad, Node, next_order
+from rushlight.backend import cpu, kernels_of
+from rushlight.tensor import Tensor
+
+if TYPE_CHECKING:
+    from rushlight.ops._registry import Op
+
+# Stands for the version counter of what has none: a number, None, a value that is not needed.
+NO_COUNTER = [0]
+UNSAVED = (None, NO_COUNTER, 0)
+NUMBERS = frozenset((int, float, bool))
+
+
+def node_name(op: str) -> str:
+    """``squared_error`` gives ``SquaredErrorBackward0``."""
+    return "".join(word.capitalize() for word in op.strip("_").split("_")) + "Backward0"
+
+
+def tensor_arguments(op: Op) -> list[str]:
+    """The arguments that are tensors, by their annotations."""
+    annotations = op.declaration.__annotations__
+    return [n for n in arguments(op) if str(annotations.get(n, "")).startswith("Tensor")]
+
+
+def arguments(op: Op) -> tuple[str, ...]:
+    """All arguments, in order."""
+    code = op.declaration.__code__
+    count = code.co_argcount + code.co_kwonlyargcount
+    count += bool(code.co_flags & inspect.CO_VARARGS)
+    return code.co_varnames[:count]
+
+
+def formula_names(formula: Callable[..., Any], skip: int) -> tuple[str, ...]:
+    """The arguments of a formula after the first `skip`: what it wants to be given."""
+    return formula.__code__.co_varnames[skip : formula.__code__.co_argcount]
+
+
+def check_rows(op: Op) -> None:
+    """Raises TypeError for a missing row, and for a formula that names what the op lacks."""
+    tensors, known = tensor_arguments(op), arguments(op)
+    if op.joint is not None:
+        op.derivatives = dict.fromkeys(tensors, op.joint)
+    if missing := set(tensors) - set(op.derivatives):
+        raise TypeError(f"{op.name}: no derivative row for {sorted(missing)}; write None if so")
+    if extra := set(op.derivatives) - set(tensors):
+        raise TypeError(f"{op.name}: derivative rows for {sorted(extra)}, which are no tensors")
+    values = {*known, *op.extras, "out"}
+    for argument, formula in op.derivatives.items():
+        for name in _saved_by(op, formula):
+            if name not in values and name.removesuffix("_shape") not in tensors:
+                raise TypeError(f"{op.name}: the derivative of {argument} names {name!r}")
+
+
+def _saved_by(op: Op, formula: Callable[..., Any] | None) -> tuple[str, ...]:
+    if formula is None:
+        return ()
+    return formula_names(formula, 3 if op.joint is not None else 2)
+
+
+def differentiable(op: Op) -> list[str]:
+    """The tensor arguments that have a derivative."""
+    return [a for a in tensor_arguments(op) if op.derivatives[a] is not None]
+
+
+def saved_names(op: Op) -> list[str]:
+    """What the node saves, in a fixed order."""
+    names: list[str] = []
+    for formula in op.derivatives.values():
+        names += [n for n in _saved_by(op, formula) if n not in names]
+    return names
+
+
+# ---- The forward function ----
+
+
+def build(op: Op) -> Callable[..., Any]:
+    """The specialised function of an op."""
+    return build_form(op, "function")
+
+
+def build_form(op: Op, form: str) -> Callable[..., Any]:
+    """One of an op's functions: function, inplace, operator, reflected, inplace operator."""
+    if form == "function" and "function" in op.__dict__:
+        return op.function
+    inplace = form.startswith("inplace")
+    name = op.name + "_" if inplace else op.name
+    signature = _signature(op, form)
+    lines = [f"def {name}({signature}):"]
+    lines += _read_arguments(op, form)
+    lines += _call_kernel(op, form, inplace)
+    lines += _make_result(op, inplace)
+    scope = _scope(op)
+    exec(compile("\n    ".join(lines), f"<rushlight {form} {op.name}>", "exec"), scope)
+    function: Callable[..., Any] = scope[name]
+    function.__doc__ = op.declaration.__doc__
+    function.__module__ = op.declaration.__module__
+    return function
+
+
+def _scope(op: Op) -> dict[str, Any]:
+    node_type = op.__dict__.get("_node_type")
+    if node_type is None:
+        node_type = op.__dict__["_node_type"] = build_node(op)
+    return {
+        "Tensor": Tensor,
+        "ndarray": np.ndarray,
+        "new": object.__new__,
+        "NodeType": node_type,
+        "AccumulateGrad": AccumulateGrad,
+        "grad_state": grad_state,
+        "next_order": next_order,
+        "cpu": cpu,
+        "kernels_of": kernels_of,
+        "forward": op.forward,
+        "defaults": {p.name: p.default for p in _parameters(op)},
+        "NO_COUNTER": NO_COUNTER,
+        "UNSAVED": UNSAVED,
+        "NUMBERS": NUMBERS,
+        "as_operand": as_operand,
+        "sizes": sizes_of,
+        "errors": errors,
+    }
+
+
+def _parameters(op: Op) -> list[inspect.Parameter]:
+    return list(inspect.signature(op.declaration).parameters.values())
+
+
+def _signature(op: Op, form: str) -> str:
+    if "operator" in form:
+        return ", ".join(tensor_arguments(op))
+    if form == "reflected":
+        return ", ".join(reversed(tensor_arguments(op)))
+    parts: list[str] = []
+    keyword = False
+    for p in _parameters(op):
+        if p.kind is p.VAR_POSITIONAL:
+            parts.append("*" + p.name)
+            keyword = True
+            continue
+        if p.kind is p.KEYWORD_ONLY and not keyword:
+            parts.append("*")
+            keyword = True
+        parts.append(p.name if p.default is p.empty else f"{p.name}=defaults[{p.name!r}]")
+    names = arguments(op)
+    for alias, target in (("axis", "dim"), ("keepdims", "keepdim")):
+        if target in names:
+            parts += ([] if keyword else ["*"]) + [f"{alias}=None"]
+            keyword = True
+    return ", ".join(parts)
+
+
+def _read_arguments(op: Op, form: str) -> list[str]:
+    lines = []
+    annotations = op.declaration.__annotations__
+    wanted, saved = differentiable(op), saved_names(op)
+    foreign = form in ("operator", "reflected", "inplace operator")
+    for name in tensor_arguments(op):
+        counter = name in saved or op.view or form.startswith("inplace")
+        lines += [f"if isinstance({name}, Tensor):", f"    a_{name} = {name}._array"]
+        if name in wanted:
+            lines.append(f"    e_{name} = {name}._edge")
+        if counter:
+            lines.append(f"    c_{name} = {name}._counter")
+        lines.append("else:")
+        kind = str(annotations[name])
+        if foreign:
+            lines += [f"    if type({name}) not in NUMBERS:"]
+            lines += [f"        {name} = as_operand({op.name!r}, {name!r}, {name}, False)"]
+            lines += [f"        if {name} is NotImplemented:", "            return NotImplemented"]
+            lines.append(f"    a_{name} = {name}")
+        elif "None" in kind:
+            lines += [f"    if {name} is not None:"]
+            lines += [f"        raise errors.wrong_argument({op.name!r}, {name!r}, {name})"]
+            lines.append(f"    a_{name} = None")
+        elif "Number" in kind:
+            lines.append(f"    a_{name} = {name} if type({name}) in NUMBERS else")
+            lines[-1] += f" as_operand({op.name!r}, {name!r}, {name})"
+        else:
+            lines.append(f"    raise errors.wrong_argument({op.name!r}, {name!r}, {name})")
+        if "None" in kind or "Number" in kind:
+            lines += [f"    e_{name} = None"] if name in wanted else []
+            lines += [f"    c_{name} = NO_COUNTER"] if counter else []
+    names = arguments(op)
+    if not foreign:
+        for p in _parameters(op):
+            if p.kind is p.VAR_POSITIONAL:
+                lines.append(f"{p.name} = sizes({p.name})")
+        for alias, target in (("axis", "dim"), ("keepdims", "keepdim")):
+            if target in names:
+                lines += [f"if {alias} is not None:", f"    {target} = {alias}"]
+    else:
+        lines += [f"{n} = defaults[{n!r}]" for n in names if n not in tensor_arguments(op)]
+    return lines
+
+
+def _call_kernel(op: Op, form: str, inplace: bool) -> list[str]:
+    tensors = tensor_arguments(op)
+    values = {n: f"a_{n}" if n in tensors else n for n in arguments(op)}
+    arrays = ", ".join(values[n] for n in tensors)
+    lines = [f"K = cpu if type(a_{tensors[0]}) is ndarray else kernels_of({arrays})"]
+    if inplace:
+        lines += _check_in_place(op)
+    if op.forward is not None and "operator" not in form:
+        names = formula_names(op.forward, 1)
+        call = f"forward(K, {', '.join(values[n] for n in names)})"
+    elif "operator" in form or form == "reflected":
+        call = f"K.{op.name}({arrays})"
+    else:
+        call = f"K.{op.name}({', '.join(values.values())})"
+    if not inplace:
+        outputs = ", ".join(["out", *op.extras])
+        return [*lines, f"{outputs} = {call}"]
+    if op.name in cpu.POINTWISE and not call.startswith("forward"):
+        lines.append(f"out = {call[:-1]}, a_input)")
+    else:
+        lines += ["out = a_input", f"K.assign(out, {call})"]
+    return [*lines, "c_input[0] += 1"]
+
+
+def _check_in_place(op: Op) -> list[str]:
+    wanted = differentiable(op)
+    if not wanted:
+        return []
+    lines = [f"if ({_any_edge(wanted)}) and grad_state.enabled:"]
+    lines += ["    if e_input is not None and type(e_input[0]) is AccumulateGrad:"]
+    lines += [f"        raise errors.leaf_in_place({op.name + '_'!r})"]
+    lines += ["    if input._base is not None:"]
+    lines += [f"        raise errors.view_in_place({op.name + '_'!r})"]
+    if "input" in saved_names(op):  # the derivative needs the value from before
+        lines += ["    s_input, c_saved = K.copy(a_input), [0]"]
+        lines += ["else:", "    s_input = c_saved = None"]
+    return lines
+
+
+def _any_edge(names: list[str]) -> str:
+    return " or ".join(f"e_{n} is not None" for n in names)
+
+
+def _make_result(op: Op, inplace: bool) -> list[str]:
+    lines = ["result = input"] if inplace else _new_tensor("result", "out")
+    if op.view:
+        lines[2] = "result._counter = c_input"
+        lines[3] = "result._base = input if input._base is None else input._base"
+    wanted = differentiable(op)
+    if wanted:
+        lines += [f"if ({_any_edge(wanted)}) and grad_state.enabled:"]
+        edges = ", ".join(f"e_{n}" if n in wanted else "None" for n in tensor_arguments(op))
+        lines += [
+            "    node = new(NodeType)",
+            f"    node.edges = ({edges},)",
+            f"    node.saved = ({_saved_values(op, inplace)})",
+            "    node.order = next_order()",
+            "    node.shape = out.shape",
+            "    node.dtype = out.dtype",
+            "    node.extras = None",
+            "    result._edge = (node, 0)",
+        ]
+        if not inplace:
+            lines += ["else:", "    result._edge = None"]
+    elif not inplace:
+        lines.append("result._edge = None")
+    for extra in op.extras:
+        lines += [*_new_tensor(f"r_{extra}", extra), f"r_{extra}._edge = None"]
+    return [*lines, "return " + ", ".join(["result", *(f"r_{e}" for e in op.extras)])]
+
+
+def _new_tensor(name: str, array: str) -> list[str]:
+    return [
+        f"{name} = new(Tensor)",
+        f"{name}._array = {array}",
+        f"{name}._counter = [0]",
+        f"{name}._base = None",
+    ]
+
+
+def _saved_values(op: Op, inplace: bool) -> str:
+    """The tuple that a node saves: (array, counter, version) for tensors, plain values else."""
+    wanted = differentiable(op)
+    parts = []
+    for name in saved_names(op):
+        if name == "out":
+            value = "(out, result._counter, result._counter[0])"
+        elif name in op.extras:
+            value = f"({name}, NO_COUNTER, 0)"
+        elif name in tensor_arguments(op):
+            value = f"(a_{name}, c_{name}, c_{name}[0])"
+            if inplace and name == "input":
+                value = "(s_input, c_saved, 0)"
+            users = [a for a in wanted if name in _saved_by(op, op.derivatives[a])]
+            if users != wanted:
+                value = f"{value} if {_any_edge(users)} else UNSAVED"
+        elif name.endswith("_shape") and name not in arguments(op):
+            array = f"a_{name.removesuffix('_shape')}"
+            value = f"{array}.shape"
+            if name != "input_shape":  # a number has no shape
+                value = f"getattr({array}, 'shape', ())"
+        else:
+            value = name
+        parts.append(value + ",")
+    return " ".join(parts)
+
+
+# ---- The node ----
+
+
+def build_node(op: Op) -> type[Node]:
+    """The node type of an op: its name is PyTorch's, its backward applies the rows."""
+    scope: dict[str, Any] = {"errors": errors, "check": _check_version}
+    for argument in differentiable(op):
+        scope[f"d_{argument}"] = op.derivatives[argument]
+    source = "\n".join([_backward_source(op, False), _backward_source(op, True)])
+    source += "\n" + _release_source(op)
+    exec(compile(source, f"<rushlight backward {op.name}>", "exec"), scope)
+    members = {n: scope[n] for n in ("backward", "backward_recorded", "release")}
+    return type(op.node, (Node,), {"__slots__": (), "op": op.name, "view": op.view, **members})
+
+
+def _is_tensor_value(op: Op, name: str) -> bool:
+    return name in tensor_arguments(op) or name in op.extras or name == "out"
+
+
+def _backward_source(op: Op, recorded: bool) -> str:
+    names = saved_names(op)
+    tensors = [n for n in names if _is_tensor_value(op, n)]
+    if recorded:
+        lines = ["def backward_recorded(self, K, g, edges, tensor):"]
+    else:
+        lines = ["def backward(self, K, g, edges):"]
+    if names:
+        targets = [f"({n}, c_{n}, v_{n})" if n in tensors else n for n in names]
+        lines += ["    saved = self.saved", "    if saved is None:"]
+        lines += [f"        raise errors.freed_graph({op.name!r})"]
+        lines += [f"    {', '.join(targets)}, = saved"]
+    for name in tensors:
+        lines += [f"    if c_{name}[0] != v_{name}:"]
+        lines += [f"        check({op.name!r}, {name!r}, {name}, c_{name}, v_{name})"]
+        if recorded:
+            edge = "None"
+            if name == "out":
+                edge = "(self, 0)"
+            elif name in differentiable(op):
+                edge = f"self.edges[{tensor_arguments(op).index(name)}]"
+            lines.append(f"    {name} = tensor({name}, {edge}, c_{name})")
+    lines.append(f"    return {_gradients(op)}")
+    return "\n".join(lines)
+
+
+def _gradients(op: Op) -> str:
+    tensors, wanted = tensor_arguments(op), differentiable(op)
+    if op.joint is not None:
+        needs = ", ".join(f"edges[{i}] is not None" for i in range(len(tensors)))
+        given = ", ".join(["K", "g", f"({needs},)", *_saved_by(op, op.joint)])
+        return f"d_{wanted[0]}({given})"
+    parts = []
+    for i, name in enumerate(tensors):
+        if name not in wanted:
+            parts.append("None")
+            continue
+        call = f"d_{name}({', '.join(['K', 'g', *_saved_by(op, op.derivatives[name])])})"
+        parts.append(f"{call} if edges[{i}] is not None else None" if len(wanted) > 1 else call)
+    return f"({', '.join(parts)},)"
+
+
+def _release_source(op: Op) -> str:
+    """Frees the saved values, unless no tensor is among them: then nothing is gained, and a second
+    backward pass is allowed, as in PyTorch."""
+    names = saved_names(op)
+    held = [i for i, n in enumerate(names) if _is_tensor_value(op, n)]
+    if not held:
+        return "def release(self):\n    pass"
+    free = " or ".join(f"type(saved[{i}][0]) not in NUMBERS_OR_NONE" for i in held)
+    return (
+        "NUMBERS_OR_NONE = frozenset((int, float, bool, type(None)))\n"
+        "def release(self):\n"
+        "    saved = self.saved\n"
+        f"    if saved is not None and ({free}):\n"
+        "        self.saved = None"
+    )
+
+
+def _check_version(op: str, name: str, array: Any, counter: list[int], version: int) -> None:
+    raise errors.modified_in_place(op, name, array, counter[0], version)
+
+
+# ---- Arguments that are no tensors ----
+
+
+def as_operand(op: str, name: str, value: Any, required: bool = True) -> Any:
+    """A NumPy scalar or array, or an object that is a number, as a kernel takes it."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray | bool | int | float):
+        return value
+    if not required:
+        return NotImplemented
+    raise errors.wrong_argument(op, name, value)
+
+
+def sizes_of(size: tuple[Any, ...]) -> tuple[int, ...]:
+    """``f(2, 3)`` and ``f((2, 3))`` alike."""
+    if len(size) == 1 and not isinstance(size[0], int | np.integer | Tensor):
+        size = size[0]
+    return tuple(int(n) for n in size)

@@ -1,0 +1,110 @@
+"""Several tensors into one: the only operations whose number of operands is not fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rushlight.autograd.grad_mode import state as grad_state
+from rushlight.autograd.node import Edge, Node, next_order
+from rushlight.backend import kernels_of
+from rushlight.ops._registry import composed
+from rushlight.ops.shape import wrap
+from rushlight.tensor import Tensor
+
+
+class CatBackward0(Node):
+    """Cuts the gradient of a concatenation into its parts; saves the dimension and the sizes."""
+
+    __slots__ = ()
+
+    op = "cat"
+
+    def backward(self, kernels: Any, g: Any, edges: tuple[Edge | None, ...]) -> tuple[Any, ...]:
+        assert self.saved is not None
+        dim, sizes = self.saved
+        gradients, start = [], 0
+        for edge, n in zip(edges, sizes, strict=True):
+            gradients.append(None if edge is None else kernels.narrow(g, dim, start, n))
+            start += n
+        return tuple(gradients)
+
+    def backward_recorded(
+        self, ops: Any, g: Any, edges: tuple[Edge | None, ...], tensor: Callable[..., Any]
+    ) -> tuple[Any, ...]:
+        return self.backward(ops, g, edges)
+
+    def release(self) -> None:
+        """Nothing to free: no tensor is saved."""
+
+
+@composed(method=False)
+def cat(
+    tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None, axis: int | None = None
+) -> Tensor:
+    """The tensors one after the other along `dim`; all other sizes must agree.
+
+    Raises:
+        RuntimeError: for an empty list, and for sizes that do not agree.
+        NotImplementedError: for `out`.
+    """
+    if out is not None:
+        raise NotImplementedError("cat(): out is not supported")
+    for i, tensor in enumerate(tensors):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"expected Tensor as element {i} in argument 0, but got {type(tensor).__name__}"
+            )
+    if not tensors:
+        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+    # A 1-d tensor without elements joins with anything.
+    parts = [t for t in tensors if t._array.shape != (0,)] or list(tensors[:1])
+    dim = wrap(dim if axis is None else axis, parts[0].ndim)
+    _check_sizes(parts, dim)
+    arrays = [t._array for t in parts]
+    kernels = kernels_of(*arrays)
+    result = Tensor._wrap(kernels.cat(arrays, dim))
+    edges = tuple(t._edge for t in parts)
+    if grad_state.enabled and any(e is not None for e in edges):
+        node = object.__new__(CatBackward0)
+        node.edges = edges
+        node.saved = (dim, [a.shape[dim] for a in arrays])
+        node.order = next_order()
+        node.shape = result._array.shape
+        node.dtype = result._array.dtype
+        node.extras = None
+        result._edge = (node, 0)
+    return result
+
+
+def _check_sizes(parts: Sequence[Tensor], dim: int) -> None:
+    first = parts[0]._array.shape
+    if not first:
+        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
+    for i, tensor in enumerate(parts):
+        shape = tensor._array.shape
+        if len(shape) != len(first):
+            raise RuntimeError(
+                f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}"
+            )
+        if any(n != m for d, (n, m) in enumerate(zip(first, shape, strict=True)) if d != dim):
+            raise RuntimeError(
+                f"Sizes of tensors must match except in dimension {dim}. Expected size "
+                f"{list(first)} but got size {list(shape)} for tensor number {i} in the list."
+            )
+
+
+@composed(method=False)
+def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
+    """The tensors, all of one shape, along a new dimension `dim`."""
+    if not tensors:
+        raise RuntimeError("stack expects a non-empty TensorList")
+    first = tensors[0].shape
+    for i, tensor in enumerate(tensors):
+        if tensor.shape != first:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 "
+                f"and {list(tensor.shape)} at entry {i}"
+            )
+    dim = wrap(dim, len(first) + 1)
+    return cat([t.unsqueeze(dim) for t in tensors], dim, out=out)

@@ -1,0 +1,293 @@
+"""Operations of neural networks: activations, softmax, convolution, pooling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rushlight.ops._registry import composed, op
+from rushlight.ops.pointwise import where
+from rushlight.tensor import Tensor
+
+Pair = tuple[int, int]
+
+# ---- Activations ----
+
+
+@op(input=lambda K, g, out: K.relu_backward(g, out), inplace=True)
+def relu(input: Tensor) -> Tensor:
+    """Elementwise ``max(input, 0)``; the derivative at 0 is 0."""
+
+
+@composed(method=False)
+def relu_backward(g: Tensor, out: Tensor) -> Tensor:
+    """The gradient of `relu`: `g` where `out` is positive."""
+    return where(out > 0, g, 0.0)
+
+
+@op(input=lambda K, g, out: K.sigmoid_backward(g, out), inplace=True)
+def sigmoid(input: Tensor) -> Tensor:
+    """Logistic sigmoid ``1 / (1 + exp(-input))``, elementwise."""
+
+
+@composed(method=False)
+def sigmoid_backward(g: Tensor, out: Tensor) -> Tensor:
+    """The gradient of `sigmoid`."""
+    return g * (out * (1 - out))
+
+
+@composed(method=False)
+def tanh_backward(g: Tensor, out: Tensor) -> Tensor:
+    """The gradient of `tanh`."""
+    return g * (1 - out * out)
+
+
+@op(input=lambda K, g, input: K.silu_backward(g, input), method=False)
+def silu(input: Tensor) -> Tensor:
+    """Elementwise ``input * sigmoid(input)`` (Elfwing et al. 2017)."""
+
+
+@composed(method=False)
+def silu_backward(g: Tensor, x: Tensor) -> Tensor:
+    """The gradient of `silu`."""
+    s = sigmoid(x)
+    return g * (s * (1 + x * (1 - s)))
+
+
+@op(
+    input=lambda K, g, input, slope: K.leaky_relu_backward(g, input, slope),
+    method=False,
+)
+def leaky_relu(input: Tensor, slope: float = 0.01) -> Tensor:
+    """Elementwise ``input`` where positive, else ``slope * input``; at 0 the slope counts."""
+
+
+@composed(method=False)
+def leaky_relu_backward(g: Tensor, x: Tensor, slope: float) -> Tensor:
+    """The gradient of `leaky_relu`."""
+    return where(x > 0, g, g * slope)
+
+
+@op(input=lambda K, g, input, alpha: K.elu_backward(g, input, alpha), method=False)
+def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """Elementwise ``input`` where positive, else ``alpha * (exp(input) - 1)``."""
+
+
+@composed(method=False)
+def elu_backward(g: Tensor, x: Tensor, alpha: float) -> Tensor:
+    """The gradient of `elu`."""
+    return where(x > 0, g, g * alpha * x.exp())
+
+
+@op(
+    input=lambda K, g, input, beta, threshold: K.softplus_backward(g, input, beta, threshold),
+    method=False,
+)
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """Elementwise ``log(1 + exp(beta * input)) / beta``; ``input`` itself above `threshold`."""
+
+
+@composed(method=False)
+def softplus_backward(g: Tensor, x: Tensor, beta: float, threshold: float) -> Tensor:
+    """The gradient of `softplus`."""
+    return where(x * beta > threshold, g, g * sigmoid(x * beta))
+
+
+@op(
+    input=lambda K, g, input, approximate: (
+        K.gelu_backward(g, input) if approximate == "none" else K.gelu_tanh_backward(g, input)
+    ),
+    forward=lambda K, input, approximate: _gelu(K, input, approximate),
+    method=False,
+)
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """Gaussian error linear unit, ``input * Phi(input)`` (Hendrycks and Gimpel 2016).
+
+    Args:
+        input: of a floating type.
+        approximate: 'none', or 'tanh' for the paper's approximation.
+    """
+
+
+def _gelu(K: Any, input: Any, approximate: str) -> Any:
+    if approximate not in ("none", "tanh"):
+        raise RuntimeError("approximate argument must be either none or tanh.")
+    return K.gelu(input) if approximate == "none" else K.gelu_tanh(input)
+
+
+@composed(method=False)
+def gelu_backward(g: Tensor, x: Tensor) -> Tensor:
+    """The gradient of `gelu`."""
+    cdf = (1 + (x * 0.7071067811865476).erf()) * 0.5
+    return g * (cdf + x * (x * x * -0.5).exp() * 0.3989422804014327)
+
+
+@composed(method=False)
+def gelu_tanh_backward(g: Tensor, x: Tensor) -> Tensor:
+    """The gradient of `gelu` with the tanh approximation."""
+    c = 0.7978845608028654
+    t = ((x + x * x * x * 0.044715) * c).tanh()
+    return g * ((1 + t) + x * (1 - t * t) * (x * x * 0.134145 + 1) * c) * 0.5
+
+
+# ---- Softmax ----
+
+
+@op(input=lambda K, g, out, dim: K.softmax_backward(g, out, dim), method=False)
+def softmax_along(input: Tensor, dim: int) -> Tensor:
+    """``exp(input)`` divided by its sum along `dim`."""
+
+
+@op(input=lambda K, g, out, dim: K.log_softmax_backward(g, out, dim), method=False)
+def log_softmax_along(input: Tensor, dim: int) -> Tensor:
+    """``input - log(sum(exp(input)))`` along `dim`."""
+
+
+@composed(method=False)
+def softmax_backward(g: Tensor, out: Tensor, dim: int) -> Tensor:
+    """The gradient of `softmax`."""
+    return out * (g - (g * out).sum(dim, True))
+
+
+@composed(method=False)
+def log_softmax_backward(g: Tensor, out: Tensor, dim: int) -> Tensor:
+    """The gradient of `log_softmax`."""
+    return g - out.exp() * g.sum(dim, True)
+
+
+@composed()
+def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
+    """``exp(input)`` divided by its sum along `dim`, shifted so that nothing overflows."""
+    return softmax_along(input if dtype is None else input.to(dtype), dim)
+
+
+@composed()
+def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
+    """The logarithm of `softmax`, without its rounding errors."""
+    return log_softmax_along(input if dtype is None else input.to(dtype), dim)
+
+
+# ---- Convolution ----
+
+
+@op(
+    input=lambda K, g, weight, input_shape, stride, padding, dilation, groups: (
+        K.conv2d_input_grad(g, weight, input_shape, stride, padding, dilation, groups)
+    ),
+    weight=lambda K, g, input, weight_shape, stride, padding, dilation, groups: (
+        K.conv2d_weight_grad(g, input, weight_shape, stride, padding, dilation, groups)
+    ),
+    bias=lambda K, g: K.sum(g, (0, 2, 3)),
+    node="ConvolutionBackward0",
+    method=False,
+)
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> Tensor:
+    """Cross-correlation of images ``(n, c, h, w)`` with ``(c_out, c / groups, kh, kw)``."""
+
+
+@op(
+    grad=lambda K, g, weight, stride, padding, dilation, groups: K.conv2d(
+        g, weight, None, stride, padding, dilation, groups
+    ),
+    weight=lambda K, g, grad, weight_shape, stride, padding, dilation, groups: (
+        K.conv2d_weight_grad(grad, g, weight_shape, stride, padding, dilation, groups)
+    ),
+    method=False,
+)
+def conv2d_input_grad(
+    grad: Tensor,
+    weight: Tensor,
+    shape: tuple[int, ...],
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> Tensor:
+    """The gradient of `conv2d` with respect to its input of `shape`."""
+
+
+@op(
+    grad=lambda K, g, input, stride, padding, dilation, groups: K.conv2d(
+        input, g, None, stride, padding, dilation, groups
+    ),
+    input=lambda K, g, grad, input_shape, stride, padding, dilation, groups: (
+        K.conv2d_input_grad(grad, g, input_shape, stride, padding, dilation, groups)
+    ),
+    method=False,
+)
+def conv2d_weight_grad(
+    grad: Tensor,
+    input: Tensor,
+    shape: tuple[int, ...],
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> Tensor:
+    """The gradient of `conv2d` with respect to its weight of `shape`."""
+
+
+# ---- Pooling ----
+
+
+@op(
+    input=lambda K, g, indices, input_shape: K.max_pool2d_backward(g, indices, input_shape),
+    forward=lambda K, input, kernel_size, stride, padding, dilation, ceil_mode: K.max_pool2d(
+        input, kernel_size, stride, padding, dilation, ceil_mode
+    ),
+    extras=("indices",),
+    node="MaxPool2DWithIndicesBackward0",
+    method=False,
+)
+def max_pool2d_with_indices(
+    input: Tensor, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool
+) -> Tensor:
+    """The greatest element of each window of ``(n, c, h, w)``, and its index in its plane.
+
+    The gradient goes to the first greatest element.
+    """
+
+
+@op(
+    grad=lambda K, g, indices: K.plane_gather(g, indices),
+    indices=None,
+    method=False,
+)
+def max_pool2d_backward(grad: Tensor, indices: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Adds `grad` at `indices` of zero planes of `shape`: the gradient of `max_pool2d`."""
+
+
+@op(
+    input=lambda K, g, indices, input_shape: K.max_pool2d_backward(g, indices, input_shape),
+    indices=None,
+    method=False,
+)
+def plane_gather(input: Tensor, indices: Tensor) -> Tensor:
+    """The elements of each plane of ``(n, c, h, w)`` at flat `indices` ``(n, c, i, j)``."""
+
+
+@op(
+    input=lambda K, g, input_shape, kernel_size, stride, padding, count_include_pad, divisor_override: (  # noqa: E501
+        K.avg_pool2d_backward(
+            g, input_shape, kernel_size, stride, padding, count_include_pad, divisor_override
+        )
+    ),
+    method=False,
+)
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: Pair,
+    stride: Pair,
+    padding: Pair,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> Tensor:
+    """The mean of each window of ``(n, c, h, w)``."""

@@ -1,0 +1,318 @@
+"""Random numbers in place: the methods that fill a tensor.
+
+All draw as PyTorch does on the CPU, element for element: see NOTE [Same seed, same numbers] in
+csrc/kernels/random.cpp. The elements are drawn in the order of their addresses.
+"""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from typing import Any
+
+import numpy as np
+
+from rushlight import dtypes, errors
+from rushlight.autograd.grad_mode import state as grad_state
+from rushlight.autograd.node import AccumulateGrad
+from rushlight.backend import cpu, kernels_of
+from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argument's name
+from rushlight.random import Generator, default_generator
+from rushlight.tensor import Tensor
+
+_INT64_MIN = -(1 << 63)
+# Names of the element types in PyTorch's messages about bounds.
+_C_NAMES = {
+    "bool": "bool",
+    "uint8": "unsigned char",
+    "int32": "int",
+    "int64": "long",
+    "float32": "float",
+    "float64": "double",
+}
+
+
+def kernels_for(array: Any) -> Any:
+    """The kernels of the array's device."""
+    return cpu if type(array) is np.ndarray else kernels_of(array)
+
+
+def source(generator: Generator | None) -> Any:
+    """The kernel's generator."""
+    if generator is None:
+        return default_generator._kernel
+    if isinstance(generator, Generator):
+        return generator._kernel
+    kind = type(generator).__name__
+    raise TypeError(f"argument 'generator' must be torch.Generator, not {kind}")
+
+
+def _begin_fill(tensor: Tensor, name: str) -> Any:
+    """Notes the change of `tensor` in its graph; returns the kernels for it."""
+    edge = tensor._edge
+    if edge is not None and grad_state.enabled:
+        if type(edge[0]) is AccumulateGrad:
+            raise errors.leaf_in_place(name)
+        tensor.mul_(0)  # a recorded op: the old values get a gradient of zero
+    tensor._counter[0] += 1
+    return kernels_for(tensor._array)
+
+
+def uniform_(
+    self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None
+) -> Tensor:
+    """Fills the tensor with values from the uniform distribution over [from_, to).
+
+    Raises:
+        RuntimeError: unless ``from_ <= to``, both and their difference finite in the tensor's type.
+        NotImplementedError: for a type that is not floating.
+    """
+    low, high = float(from_), float(to)
+    if self._array.dtype.kind == "f":
+        _check_uniform(self.dtype, low, high)
+    K = _begin_fill(self, "uniform_")
+    K.uniform(self._array, source(generator), low, high)
+    return self
+
+
+def _check_uniform(dtype: DType, low: float, high: float) -> None:
+    limit = float(np.finfo(dtype.numpy).max)
+    for name, value in (("from", low), ("to", high)):
+        if not -limit <= value <= limit:
+            raise RuntimeError(f"{name} is out of bounds for {_C_NAMES[dtype.name]}")
+    if low > high:
+        raise RuntimeError(
+            f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}"
+        )
+    if high - low > limit:
+        raise RuntimeError(
+            f"uniform_ expects to-from <= the largest {dtype.name}, but found to={high:g} and "
+            f"from={low:g} which result in to-from to exceed the limit"
+        )
+
+
+def normal_(
+    self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
+) -> Tensor:
+    """Fills the tensor with values from the normal distribution of `mean` and `std`.
+
+    Raises:
+        RuntimeError: for a negative `std`.
+        NotImplementedError: for a type that is not floating.
+
+    Source: G. Box and M. Muller, "A Note on the Generation of Random Normal Deviates", Annals of
+    Mathematical Statistics 29 (1958).
+    """
+    check_deviation(std)
+    K = _begin_fill(self, "normal_")
+    K.normal(self._array, source(generator), mean, std)
+    return self
+
+
+def check_deviation(std: float) -> None:
+    """Raises RuntimeError for a negative standard deviation."""
+    if not std >= 0.0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
+
+
+def log_normal_(
+    self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None
+) -> Tensor:
+    """Fills the tensor with ``exp`` of values from the normal distribution of `mean` and `std`.
+
+    Raises:
+        RuntimeError: unless `std` is positive.
+        NotImplementedError: for a type that is not floating.
+    """
+    if not std > 0.0:
+        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
+    K = _begin_fill(self, "log_normal_")
+    K.log_normal(self._array, source(generator), mean, std)
+    return self
+
+
+def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    """Fills the tensor with values from the exponential distribution of rate `lambd`.
+
+    Raises:
+        RuntimeError: unless `lambd` is positive and the type floating.
+    """
+    if not lambd > 0.0:
+        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
+    _check_continuous(self, "Exponential")
+    K = _begin_fill(self, "exponential_")
+    K.exponential(self._array, source(generator), lambd)
+    return self
+
+
+def cauchy_(
+    self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None
+) -> Tensor:
+    """Fills the tensor with values from the Cauchy distribution of `median` and scale `sigma`.
+
+    Raises:
+        RuntimeError: unless `sigma` is positive and the type floating.
+    """
+    if not sigma > 0.0:
+        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
+    _check_continuous(self, "Cauchy")
+    K = _begin_fill(self, "cauchy_")
+    K.cauchy(self._array, source(generator), median, sigma)
+    return self
+
+
+def _check_continuous(tensor: Tensor, distribution: str) -> None:
+    if tensor._array.dtype.kind != "f":
+        raise RuntimeError(
+            f"{distribution} distribution is a continuous probability distribution. dtype must be "
+            f"a floating point but you specified {tensor.dtype}"
+        )
+
+
+def geometric_(self: Tensor, p: float, *, generator: Generator | None = None) -> Tensor:
+    """Fills the tensor with numbers of trials until the first success, each of probability `p`.
+
+    Raises:
+        RuntimeError: unless `p` is inside (0, 1).
+        NotImplementedError: for bool.
+    """
+    if not 0.0 < p < 1.0:
+        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
+    K = _begin_fill(self, "geometric_")
+    K.geometric(self._array, source(generator), p)
+    return self
+
+
+def bernoulli_(
+    self: Tensor, p: float | Tensor = 0.5, *, generator: Generator | None = None
+) -> Tensor:
+    """Fills the tensor with 1 with probability `p`, else 0.
+
+    `p` is in [0, 1]: one number, or a floating tensor that broadcasts to this one.
+
+    Raises:
+        RuntimeError: for a probability outside of [0, 1].
+        NotImplementedError: for a `p` of a type that is not floating.
+    """
+    if isinstance(p, Tensor):
+        K = _begin_fill(self, "bernoulli_")
+        K.bernoulli_each(self._array, source(generator), p._array)
+        return self
+    check_probability(p)
+    K = _begin_fill(self, "bernoulli_")
+    K.bernoulli(self._array, source(generator), p, 1.0)
+    return self
+
+
+def check_probability(p: float) -> None:
+    """Raises RuntimeError for a number outside of [0, 1]."""
+    if not 0.0 <= p <= 1.0:
+        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
+
+
+def random_(self: Tensor, *bounds: int | None, generator: Generator | None = None) -> Tensor:
+    """Fills the tensor with integers, each as likely.
+
+    ``random_()`` draws up to the largest integer of the type (for floating types, up to which all
+    integers can be held), ``random_(to)`` from [0, to), ``random_(from, to)`` from [from, to);
+    a `to` of None is one past the largest.
+
+    Raises:
+        RuntimeError: for an empty range, or bounds outside of the type.
+    """
+    if len(bounds) > 2:
+        raise TypeError(f"random_() takes at most 2 bounds, got {len(bounds)}")
+    if not bounds:
+        K = _begin_fill(self, "random_")
+        K.any_integer(self._array, source(generator))
+        return self
+    low, high = (0, bounds[0]) if len(bounds) == 1 else bounds
+    base, size = _integer_range(self.dtype, operator.index(low), high)  # type: ignore[arg-type]
+    K = _begin_fill(self, "random_")
+    K.randint(self._array, source(generator), size, base)
+    return self
+
+
+def _integer_range(dtype: DType, low: int, high: int | None) -> tuple[int, int]:
+    """The first integer and the count; the kernels' 0 for 2^64."""
+    if high is None:
+        if low == _INT64_MIN:
+            if dtype.itemsize < 4 or dtype.name == "int32":
+                raise RuntimeError(
+                    "random_full_64_bits_range_kernel_cpu handles only int64, double and float"
+                )
+            return 0, 0
+        high = largest_integer(dtype) + 1
+    else:
+        high = operator.index(high)
+        if low >= high:
+            raise RuntimeError(
+                f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
+            )
+        if dtype.is_floating_point:
+            low, high = _representable(dtype, low, high)
+    _check_bounds(dtype, low, high)
+    return low, high - low
+
+
+def _digits(dtype: DType) -> int:
+    """Bits of the mantissa: 24 or 53."""
+    return int(np.finfo(dtype.numpy).nmant) + 1
+
+
+def largest_integer(dtype: DType) -> int:
+    """The largest integer of a type; for a floating one, of those without gaps."""
+    if dtype.is_floating_point:
+        return 1 << _digits(dtype)
+    return 1 if dtype is dtypes.bool else int(np.iinfo(dtype.numpy).max)
+
+
+def _representable(dtype: DType, low: int, high: int) -> tuple[int, int]:
+    """Moves bounds that the floating type would round outwards to its next value inside."""
+    digits = _digits(dtype)
+
+    def gap(value: int) -> int:
+        return 1 << abs(value).bit_length() - digits
+
+    first, last = int(dtype.numpy.type(low + 1)), int(dtype.numpy.type(high - 1))
+    if first < low:
+        low = first + gap(low + 1)
+    if last >= high:
+        high = last - gap(high - 1)
+    if low >= high:
+        raise RuntimeError(
+            "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, but got "
+            f"from={low} >= to={high}"
+        )
+    return low, high
+
+
+def _check_bounds(dtype: DType, low: int, high: int) -> None:
+    if dtype.is_floating_point:
+        digits = _digits(dtype)
+        for name, value in (("from", low), ("to - 1", high - 1)):
+            if abs(value) > 1 << digits:
+                warnings.warn(
+                    f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision "
+                    f"limitations {_C_NAMES[dtype.name]} can support discrete uniform distribution "
+                    "only within this range.",
+                    stacklevel=4,
+                )
+        return
+    smallest = 0 if dtype is dtypes.bool else int(np.iinfo(dtype.numpy).min)
+    for name, value in (("from", low), ("to - 1", high - 1)):
+        if not smallest <= value <= largest_integer(dtype):
+            raise RuntimeError(f"{name} is out of bounds for {_C_NAMES[dtype.name]}")
+
+
+for _method in (
+    bernoulli_,
+    cauchy_,
+    exponential_,
+    geometric_,
+    log_normal_,
+    normal_,
+    random_,
+    uniform_,
+):
+    setattr(Tensor, _method.__name__, _method)
