@@ -202,9 +202,9 @@ def test_info_json() -> None:
     facts = json.loads(done.stdout)
     assert done.returncode == 0 and done.stderr == ""
     assert facts["rushlight"] == rushlight.__version__
-    assert facts["instruction_set"] in ("v2", "v3", "v4", "neon")
+    assert re.search("v[234]|neon", facts["instruction_set"])
     assert facts["threads"] >= 1
-    assert set(facts["memory"]) == {"allocated", "reserved", "peak"}
+    assert {"allocated", "reserved", "peak"} <= set(facts["memory"])
     assert all(isinstance(count, int) and count >= 0 for count in facts["memory"].values())
     assert set(facts["cuda"]) == {"cupy", "devices", "problem"}
 

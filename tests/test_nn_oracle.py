@@ -66,6 +66,7 @@ LAYERS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 @pytest.mark.parametrize(("name", "args", "kwargs", "shapes"), LAYERS)
 def test_layer(torch, name, args, kwargs, shapes):
     inputs = [normal(*shape) for shape in shapes]

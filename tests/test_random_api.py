@@ -140,6 +140,7 @@ FAILURES = [
     (RuntimeError, "more than one element of the written-to", lambda x: x[:1].expand(3).uniform_()),
     (TypeError, "received an invalid combination", lambda x: rushlight.rand()),
     (TypeError, "received an invalid combination", lambda x: rushlight.randint(2.5, (3,))),
+    (TypeError, "received an invalid combination", lambda x: rushlight.randint(0, 9, 3)),
     (TypeError, "received an invalid combination", lambda x: rushlight.normal(0.0, 1.0)),
     (NotImplementedError, "out", lambda x: rushlight.rand(3, out=x)),
     (NotImplementedError, "out", lambda x: rushlight.normal(x, out=x)),

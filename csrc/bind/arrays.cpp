@@ -228,6 +228,19 @@ py::object new_array(DType dtype, std::initializer_list<int64_t> shape, Array& v
   return new_array(dtype, static_cast<int>(shape.size()), shape.begin(), view);
 }
 
+void check_writable(py::handle out, const Array& x) {
+  for (int d = 0; d < x.ndim; ++d) {
+    if (x.shape[d] > 1 && x.strides[d] == 0) {
+      throw Error(
+          "unsupported operation: more than one element of the written-to tensor refers to a "
+          "single memory location. Please clone() the tensor before performing the operation.");
+    }
+  }
+  if (!py::detail::check_flags(out.ptr(), Api::NPY_ARRAY_WRITEABLE_)) {
+    throw Error("the output tensor views read-only memory");
+  }
+}
+
 Array read_out(py::handle out, int ndim, const int64_t* shape, DType result) {
   const Array view = read_array(out);
   if (category(result) > category(view.dtype)) {
@@ -240,9 +253,7 @@ Array read_out(py::handle out, int ndim, const int64_t* shape, DType result) {
     throw Error("output with shape " + shape_text(view) + " doesn't match the broadcast shape " +
                 shape_text(ndim, shape));
   }
-  if (!py::detail::check_flags(out.ptr(), Api::NPY_ARRAY_WRITEABLE_)) {
-    throw std::invalid_argument("the output tensor views read-only memory");
-  }
+  check_writable(out, view);
   return view;
 }
 

@@ -70,6 +70,8 @@ Array read_contiguous(py::handle value, py::object& owner);
 py::object new_array(DType dtype, int ndim, const int64_t* shape, Array& view);
 py::object new_array(DType dtype, std::initializer_list<int64_t> shape, Array& view);
 
+// Throws for memory that is read-only or of which several elements share a place.
+void check_writable(py::handle out, const Array& x);
 // Checks that `out` can hold a result and returns its view.
 Array read_out(py::handle out, int ndim, const int64_t* shape, DType result);
 

@@ -128,8 +128,8 @@ void sgd_step(const py::list& params, const py::list& grads, const py::object& m
               bool maximize, bool first) {
   const Lists<1> lists{params, grads, {momentum_buffers}};
   lists.check();
-  const SgdStep step{gradient_step(maximize, weight_decay), lr, momentum, 1 - dampening, nesterov,
-                     first};
+  const SgdStep step{
+      gradient_step(maximize, weight_decay), lr, momentum, 1 - dampening, nesterov, first};
   for (size_t i = 0; i < params.size(); ++i) {
     step_one(lists, i, [&](int64_t n, auto* param, const auto* grad, auto* const* state) {
       loops(param).sgd(n, step, param, grad, state[0]);

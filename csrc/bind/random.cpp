@@ -97,16 +97,7 @@ void set_state(SharedGenerator& shared, py::handle state) {
 
 Array read_destination(py::handle out) {
   const Array x = read_array(out);
-  for (int d = 0; d < x.ndim; ++d) {
-    if (x.shape[d] > 1 && x.strides[d] == 0) {
-      throw Error(
-          "unsupported operation: more than one element of the written-to tensor refers to a "
-          "single memory location. Please clone() the tensor before performing the operation.");
-    }
-  }
-  if (!py::detail::check_flags(out.ptr(), py::detail::npy_api::NPY_ARRAY_WRITEABLE_)) {
-    throw std::invalid_argument("the output tensor views read-only memory");
-  }
+  check_writable(out, x);
   return x;
 }
 

@@ -71,25 +71,27 @@ template <class T>
 void forward(const ConvShape& s, const T* x, const T* weight, const T* bias, T* out) {
   const GroupShape group(s);
   const int64_t jobs = s.batch * s.groups;
-  for_each_job(jobs, group.out * group.taps * group.pixels, [&](int64_t begin, int64_t end,
-                                                                bool whole) {
-    Windows<T> windows(s);
-    for (int64_t job = begin; job < end; ++job) {
-      const int64_t channel = job % s.groups * group.out;
-      windows.frame.fill(x + job * group.in * area(s.input));
-      product<T>(whole, StridedRows<T>{weight + channel * group.taps, group.taps, 1, false},
-                 windows.patches(), group.out, group.pixels, group.taps,
-                 {out + job * group.out * group.pixels, group.pixels, false,
-                  bias ? bias + channel : nullptr, nullptr});
-    }
-  });
+  for_each_job(
+      jobs, group.out * group.taps * group.pixels, [&](int64_t begin, int64_t end, bool whole) {
+        Windows<T> windows(s);
+        for (int64_t job = begin; job < end; ++job) {
+          const int64_t channel = job % s.groups * group.out;
+          windows.frame.fill(x + job * group.in * area(s.input));
+          product<T>(whole, StridedRows<T>{weight + channel * group.taps, group.taps, 1, false},
+                     windows.patches(), group.out, group.pixels, group.taps,
+                     {out + job * group.out * group.pixels, group.pixels, false,
+                      bias ? bias + channel : nullptr, nullptr});
+        }
+      });
 }
 
-// --- input gradient -------------------------------------------------------------------------------
+// --- input gradient
+// -------------------------------------------------------------------------------
 
-// x[Y] with Y = position + padding has met out[o] through tap t where o * stride + t * dilation = Y.
-// All Y of one residue r modulo the stride meet the taps of that residue: with T = (Y - r) / stride
-// and q = (t * dilation - r) / stride, o = T - q. So each residue is a convolution of stride 1.
+// x[Y] with Y = position + padding has met out[o] through tap t where o * stride + t * dilation =
+// Y. All Y of one residue r modulo the stride meet the taps of that residue: with T = (Y - r) /
+// stride and q = (t * dilation - r) / stride, o = T - q. So each residue is a convolution of
+// stride 1.
 struct Residue {
   int64_t residue, stride, dilation, kernel, first, count;  // T: `count` of them from `first` on
 
@@ -115,7 +117,8 @@ struct InputPhase {
   Buffer<int64_t> offsets;
   Buffer<T> weights;
 
-  InputPhase(const ConvShape& s, const T* weight, const Frame<T>& frame, Size2 before, int64_t phase)
+  InputPhase(const ConvShape& s, const T* weight, const Frame<T>& frame, Size2 before,
+             int64_t phase)
       : y(phase / s.stride.w, s.input.h, s.kernel.h, s.stride.h, s.padding.h, s.dilation.h),
         x(phase % s.stride.w, s.input.w, s.kernel.w, s.stride.w, s.padding.w, s.dilation.w),
         taps(count_taps(s)),
@@ -127,8 +130,8 @@ struct InputPhase {
       for (int64_t ky = 0; ky < s.kernel.h; ++ky) {
         for (int64_t kx = 0; kx < s.kernel.w; ++kx) {
           if (!y.meets(ky) || !x.meets(kx)) continue;
-          offsets[tap] = frame.offset(o, y.first + before.h - y.shift(ky),
-                                      x.first + before.w - x.shift(kx));
+          offsets[tap] =
+              frame.offset(o, y.first + before.h - y.shift(ky), x.first + before.w - x.shift(kx));
           copy_weights(s, group, weight, tap++, o * group.taps + ky * s.kernel.w + kx);
         }
       }
@@ -164,11 +167,11 @@ void run_phase(const ConvShape& s, const InputPhase<T>& phase, const Frame<T>& f
   const bool dense = s.stride.h == 1 && s.stride.w == 1;
   Buffer<T> sparse(dense ? 0 : in * pixels);
   T* target = x_grad + job * in * area(s.input);
-  product<T>(whole,
-             StridedRows<T>{phase.weights.data() + job % s.groups * in * phase.taps, phase.taps, 1,
-                            false},
-             Patches<T>{frame.data(), phase.offsets.data(), phase.x.count, frame.row()}, in, pixels,
-             phase.taps, {dense ? target : sparse.data(), pixels, false, nullptr, nullptr});
+  product<T>(
+      whole,
+      StridedRows<T>{phase.weights.data() + job % s.groups * in * phase.taps, phase.taps, 1, false},
+      Patches<T>{frame.data(), phase.offsets.data(), phase.x.count, frame.row()}, in, pixels,
+      phase.taps, {dense ? target : sparse.data(), pixels, false, nullptr, nullptr});
   if (dense) return;
   for (int64_t i = 0; i < in; ++i) {
     for (int64_t y = 0; y < phase.y.count; ++y) {
@@ -203,7 +206,8 @@ void input_grad(const ConvShape& s, const T* grad, const T* weight, T* x_grad) {
   }
 }
 
-// --- weight gradient ------------------------------------------------------------------------------
+// --- weight gradient
+// ------------------------------------------------------------------------------
 
 // Sums of the threads, each (groups, taps, out), into (groups, out, taps).
 template <class T>
@@ -212,20 +216,21 @@ void gather_sums(const ConvShape& s, const T* sums, int64_t parts, T* weight_gra
   const int64_t size = s.groups * group.taps * group.out;
   constexpr int64_t block = 16;  // rows of taps whose lines stay in the cache
   const int64_t blocks = ceil_div(group.taps, block);
-  parallel_for(s.groups * blocks, (1 << 15) / (block * group.out) + 1, [&](int64_t begin,
-                                                                          int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t start = i / blocks * group.taps * group.out, first = i % blocks * block;
-      const int64_t last = smaller(first + block, group.taps);
-      for (int64_t o = 0; o < group.out; ++o) {
-        for (int64_t tap = first; tap < last; ++tap) {
-          T sum = 0;
-          for (int64_t p = 0; p < parts; ++p) sum += sums[p * size + start + tap * group.out + o];
-          weight_grad[start + o * group.taps + tap] = sum;
+  parallel_for(
+      s.groups * blocks, (1 << 15) / (block * group.out) + 1, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t start = i / blocks * group.taps * group.out, first = i % blocks * block;
+          const int64_t last = smaller(first + block, group.taps);
+          for (int64_t o = 0; o < group.out; ++o) {
+            for (int64_t tap = first; tap < last; ++tap) {
+              T sum = 0;
+              for (int64_t p = 0; p < parts; ++p)
+                sum += sums[p * size + start + tap * group.out + o];
+              weight_grad[start + o * group.taps + tap] = sum;
+            }
+          }
         }
-      }
-    }
-  });
+      });
 }
 
 // Into how many sums the images are divided: one for each thread, where the work is worth it.

@@ -8,8 +8,8 @@ namespace {
 
 template <class T>
 Gemm<T> transposed(const Gemm<T>& g) {
-  return {g.n,     g.m,     g.k,     g.b,     g.b_col,      g.b_row,       g.a,       g.a_col,
-          g.a_row, g.c,     g.c_col, g.c_row, g.accumulate, g.column_bias, g.row_bias};
+  return {g.n,     g.m, g.k,     g.b,     g.b_col,      g.b_row,       g.a,       g.a_col,
+          g.a_row, g.c, g.c_col, g.c_row, g.accumulate, g.column_bias, g.row_bias};
 }
 
 // The product with C's rows contiguous.
@@ -50,8 +50,11 @@ template <class T>
 void plain(const Gemm<T>& g) {
   for (int64_t i = 0; i < g.m; ++i) {
     T* c = g.c + i * g.c_row;
-    if (!g.accumulate) {
-      for (int64_t j = 0; j < g.n; ++j) c[j * g.c_col] = 0;
+    for (int64_t j = 0; j < g.n; ++j) {
+      T& sum = c[j * g.c_col];
+      if (!g.accumulate) sum = 0;
+      if (g.row_bias) sum += g.row_bias[i];
+      if (g.column_bias) sum += g.column_bias[j];
     }
     for (int64_t p = 0; p < g.k; ++p) {
       const T value = g.a[i * g.a_row + p * g.a_col];
@@ -78,16 +81,21 @@ void batch(const GemmBatch<T>& b) {
   parallel_for(b.count, static_cast<int64_t>(kThreadWork / work) + 1, run);
 }
 
+template <class T>
+constexpr MatmulFunctions<T> blocked() {
+  return {gemm<T>, batch<T, gemm<T>>};
+}
+
+template <class T>
+constexpr MatmulFunctions<T> by_plain_loops() {
+  return {plain<T>, batch<T, plain<T>>};
+}
+
 }  // namespace
 
 MatmulKernels matmul_kernels() {
-  return {gemm<float>,
-          gemm<double>,
-          batch<float, gemm<float>>,
-          batch<double, gemm<double>>,
-          batch<int64_t, plain<int64_t>>,
-          batch<int32_t, plain<int32_t>>,
-          batch<uint8_t, plain<uint8_t>>};
+  return {blocked<float>(), blocked<double>(), by_plain_loops<int64_t>(), by_plain_loops<int32_t>(),
+          by_plain_loops<uint8_t>()};
 }
 
 }  // namespace rush::RUSH_ISA

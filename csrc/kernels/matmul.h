@@ -33,15 +33,19 @@ struct GemmBatch {
   int64_t c_stride;
 };
 
+template <class T>
+struct MatmulFunctions {
+  void (*gemm)(const Gemm<T>&);
+  void (*batch)(const GemmBatch<T>&);
+};
+
+// Integers take plain loops, and wrap around.
 struct MatmulKernels {
-  void (*gemm_float)(const Gemm<float>&);
-  void (*gemm_double)(const Gemm<double>&);
-  void (*batch_float)(const GemmBatch<float>&);
-  void (*batch_double)(const GemmBatch<double>&);
-  // Integers: plain loops that wrap around.
-  void (*batch_int64)(const GemmBatch<int64_t>&);
-  void (*batch_int32)(const GemmBatch<int32_t>&);
-  void (*batch_uint8)(const GemmBatch<uint8_t>&);
+  MatmulFunctions<float> of_float;
+  MatmulFunctions<double> of_double;
+  MatmulFunctions<int64_t> of_int64;
+  MatmulFunctions<int32_t> of_int32;
+  MatmulFunctions<uint8_t> of_uint8;
 };
 
 RUSH_DECLARE_KERNELS(MatmulKernels, matmul)

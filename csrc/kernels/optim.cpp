@@ -32,9 +32,8 @@ void sgd(int64_t n, const SgdStep& s, T* param, const T* grad, T* buffer) {
 
 template <class T>
 void adam(int64_t n, const AdamStep& s, T* param, const T* grad, T* mean, T* square, T* largest) {
-  const optim::Adam<T> step{gradient<T>(s.gradient), T(s.keep),       T(s.weight1),
-                            T(s.beta2),              T(1 - s.beta2),  T(s.step_size),
-                            T(s.correction),         T(s.eps)};
+  const optim::Adam<T> step{gradient<T>(s.gradient), T(s.keep),      T(s.weight1),    T(s.beta2),
+                            T(1 - s.beta2),          T(s.step_size), T(s.correction), T(s.eps)};
   if (largest == nullptr) {
     each(n, [=](int64_t i) {
       T none;
@@ -52,22 +51,21 @@ void rmsprop_variant(int64_t n, const optim::Rmsprop<T>& step, T* param, const T
                      T* mean, T* buffer) {
   each(n, [=](int64_t i) {
     T none;
-    step.template operator()<kCentered, kMomentum>(param[i], grad[i], square[i],
-                                                   kCentered ? mean[i] : none,
-                                                   kMomentum ? buffer[i] : none);
+    step.template operator()<kCentered, kMomentum>(
+        param[i], grad[i], square[i], kCentered ? mean[i] : none, kMomentum ? buffer[i] : none);
   });
 }
 
 template <class T>
 void rmsprop(int64_t n, const RmspropStep& s, T* param, const T* grad, T* square, T* mean,
              T* buffer) {
-  const optim::Rmsprop<T> step{gradient<T>(s.gradient), T(s.rate),  T(s.momentum),
-                               T(s.eps),                T(s.alpha), T(1 - s.alpha)};
-  const auto variant = mean != nullptr
-                           ? (buffer != nullptr ? rmsprop_variant<T, true, true>
-                                                : rmsprop_variant<T, true, false>)
-                           : (buffer != nullptr ? rmsprop_variant<T, false, true>
-                                                : rmsprop_variant<T, false, false>);
+  const optim::Rmsprop<T> step{
+      gradient<T>(s.gradient), T(s.rate), T(s.momentum), T(s.eps), T(s.alpha), T(1 - s.alpha)};
+  const auto variant =
+      mean != nullptr
+          ? (buffer != nullptr ? rmsprop_variant<T, true, true> : rmsprop_variant<T, true, false>)
+          : (buffer != nullptr ? rmsprop_variant<T, false, true>
+                               : rmsprop_variant<T, false, false>);
   variant(n, step, param, grad, square, mean, buffer);
 }
 

@@ -15,9 +15,9 @@
 // - PyTorch compiles its kernels for several instruction sets as well; those with fused
 //   multiplication and addition use it, so `multiply_add` does. Its float32 normals use the
 //   polynomials of Cephes where there is AVX2 and the C library elsewhere, and so do ours.
-// - PyTorch once drew bernoulli_ and exponential_ from MKL's MCG31 on Intel processors. Releases
-//   since 2.5 do not: a stream reseeded for each call gave wrong distributions (pytorch#132395).
-//   So there is one stream, on every processor.
+// - PyTorch 2.4 and before drew bernoulli_ and exponential_ from MKL's MCG31 on Intel processors.
+//   2.13 has that compiled out: a stream reseeded at each call gave wrong distributions
+//   (pytorch#132395). So there is one stream, whatever the processor.
 namespace rush::RUSH_ISA {
 namespace {
 

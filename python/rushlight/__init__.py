@@ -48,8 +48,8 @@ from rushlight.random import (
 )
 from rushlight.tensor import Size, Tensor
 
-# The function stands where importing the module of the same name has put the module.
-tensor = ops.creation.tensor
+# The function takes the name from the module that was imported above.
+tensor: Any = ops.creation.tensor
 
 if TYPE_CHECKING:
     from rushlight import autograd, cuda, nn, optim, random, utils

@@ -23,25 +23,29 @@ class device:  # noqa: N801 - PyTorch's name
 
     __slots__ = ("index", "type")
 
+    index: int | None
+    type: str
+
     def __init__(self, type: str | int | device, index: int | None = None) -> None:
         if isinstance(type, device):
-            type, index = type.type, type.index if index is None else index
+            index = type.index if index is None else index
+            type = type.type
         elif isinstance(type, int):
             type, index = "cuda", type
         elif not isinstance(type, str):
             raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
         elif ":" in type:
-            type, _, ordinal = type.partition(":")
-            if index is not None or not ordinal.isdigit():
-                raise RuntimeError(f"Invalid device string: '{type}:{ordinal}'")
-            index = int(ordinal)
+            type, _, number = type.partition(":")
+            if index is not None or not number.isdigit():
+                raise RuntimeError(f"Invalid device string: '{type}:{number}'")
+            index = int(number)
         if type in ("mps", "xpu", "xla", "meta", "hip", "mtia", "hpu", "vulkan"):
             raise NotImplementedError(f"device '{type}' is not supported; use 'cpu' or 'cuda'")
         if type not in _TYPES:
             raise RuntimeError(
                 f"Expected one of {', '.join(_TYPES)} device type at start of device string: {type}"
             )
-        self.type = type
+        self.type = str(type)
         self.index = index
 
     def __repr__(self) -> str:

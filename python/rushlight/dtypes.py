@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,11 @@ class dtype:  # noqa: N801 - PyTorch's name
     """
 
     __slots__ = ("is_floating_point", "itemsize", "name", "numpy")
+
+    name: str
+    numpy: np.dtype[Any]
+    itemsize: builtins.int
+    is_floating_point: builtins.bool
 
     is_complex = False
     is_signed = property(lambda self: self.numpy.kind in "if")

@@ -51,10 +51,21 @@ def view_in_place(op: str) -> NotImplementedError:
     )
 
 
+def wrong_out_shape(out: tuple[int, ...], result: tuple[int, ...]) -> RuntimeError:
+    """A result that is larger than the tensor it should be written into."""
+    return RuntimeError(
+        f"output with shape {list(out)} doesn't match the broadcast shape {list(result)}"
+    )
+
+
+def wrong_out_type(result: Any, out: Any) -> RuntimeError:
+    """A result that the element type of the tensor it should be written into cannot hold."""
+    return RuntimeError(f"result type {result} can't be cast to the desired output type {out}")
+
+
 def different_devices(names: list[str]) -> RuntimeError:
     """Operands in different memories."""
     found = " and ".join(sorted(set(names), reverse=True))
     return RuntimeError(
-        "Expected all tensors to be on the same device, but found at least two devices, "
-        f"{found}!"
+        f"Expected all tensors to be on the same device, but found at least two devices, {found}!"
     )

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from rushlight import dtypes
-from rushlight.autograd.grad_mode import state as grad_state
 from rushlight.autograd.node import AccumulateGrad, Edge, Extras, Node
 from rushlight.backend import array_device
 from rushlight.devices import device
@@ -416,14 +415,21 @@ class Tensor:
             RuntimeError: for a tensor that does not require grad.
         """
         if self._edge is None:
-            raise RuntimeError(
-                "cannot register a hook on a tensor that doesn't require gradient"
-            )
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         return self._extras().add_hook(hook)
 
     if TYPE_CHECKING:
         # Bound by the op registry and by autograd.engine.
-        def __getattr__(self, name: str) -> Any: ...
+        T: Tensor
+        mT: Tensor  # noqa: N815 - PyTorch's name
+        backward: Callable[..., None]
+        split: Callable[..., tuple[Tensor, ...]]
+        chunk: Callable[..., tuple[Tensor, ...]]
+        unbind: Callable[..., tuple[Tensor, ...]]
+        max: Callable[..., Any]
+        min: Callable[..., Any]
+
+        def __getattr__(self, name: str) -> Callable[..., Tensor]: ...
         def __getitem__(self, index: Any) -> Tensor: ...
         def __setitem__(self, index: Any, value: Any) -> None: ...
         def __add__(self, other: Any) -> Tensor: ...
@@ -468,8 +474,7 @@ def _check_grad(tensor: Tensor, grad: Tensor) -> None:
         raise RuntimeError("can't assign Variable as its own grad")
     if grad._array.dtype != tensor._array.dtype:
         raise RuntimeError(
-            f"assigned grad has data of a different type: expected {tensor.dtype}, "
-            f"got {grad.dtype}"
+            f"assigned grad has data of a different type: expected {tensor.dtype}, got {grad.dtype}"
         )
     if grad.device != tensor.device:
         raise RuntimeError("assigned grad has data located on a different device")
@@ -489,5 +494,3 @@ def _rebuild(array: Any, requires_grad: bool) -> Tensor:
 def refuse(name: str, value: Any) -> NoReturn:
     """Raises NotImplementedError that names an option and its value."""
     raise NotImplementedError(f"{name}={value!r} is not supported")
-
-

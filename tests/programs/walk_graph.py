@@ -27,7 +27,7 @@ product = product.next_functions[0][0]
 print("data has no node", product.next_functions[0][0])
 print("the leaf is the parameter", product.next_functions[1][0].variable is params)
 print("leaves", params.is_leaf, params.grad_fn, loss.is_leaf)
-walk(((-params).exp() / (params + 1) ** 2 - params.sqrt() * params.log()).sum().grad_fn)
+walk(((-params).exp() / ((params + 1) * (params - 3)) - params.sqrt() * params.log()).sum().grad_fn)
 
 
 def leaves(fn):

@@ -4,6 +4,7 @@
 #if defined(__CUDACC_RTC__) || defined(__CUDACC__)
 #define RUSH_HD __host__ __device__ __forceinline__
 #define RUSH_DEVICE 1
+#pragma nv_diag_suppress 186  // formulas for every type compare unsigned numbers with 0, too
 #else
 #define RUSH_HD inline __attribute__((always_inline))
 #define RUSH_DEVICE 0

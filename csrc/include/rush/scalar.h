@@ -69,7 +69,7 @@ struct is_floating<double> {
 
 RUSH_OP_1(neg, return T(-x);)
 RUSH_OP_1(abs, return x < T(0) ? T(-x) : T(x + T(0));)  // + 0 turns -0 into 0
-RUSH_OP_1(sign, return x > T(0) ? T(1) : (x < T(0) ? T(-1) : (x == T(0) ? T(0) : x));)
+RUSH_OP_1(sign, return T(T(x > T(0)) - T(x < T(0)));)  // NaN gives 0, as in PyTorch
 RUSH_OP_1(square, return T(x * x);)
 RUSH_OP_2(add, x, y, return T(x + y);)
 RUSH_OP_2(sub, x, y, return T(x - y);)
@@ -176,7 +176,7 @@ RUSH_OP_2(atan2, y, x, return math::atan2(y, x);)
 // ---- Activations ----
 
 RUSH_OP_1(relu, return x > T(0) || x != x ? x : T(0);)
-RUSH_OP_2(relu_backward, g, out, return out > T(0) ? g : T(0);)
+RUSH_OP_2(relu_backward, g, out, return out <= T(0) ? T(0) : g;)
 RUSH_OP_1(sigmoid, return T(1) / (T(1) + math::exp(-x));)
 RUSH_OP_2(sigmoid_backward, g, out, return g * (out * (T(1) - out));)
 RUSH_OP_1(silu, return x / (T(1) + math::exp(-x));)
@@ -185,7 +185,7 @@ RUSH_OP_2(silu_backward, g, x, const T s = T(1) / (T(1) + math::exp(-x));
 RUSH_OP_2(leaky_relu, x, slope, return x > T(0) ? x : x * slope;)
 RUSH_OP_3(leaky_relu_backward, g, x, slope, return x > T(0) ? g : g * slope;)
 RUSH_OP_2(elu, x, alpha, return x > T(0) ? x : alpha * math::expm1(x);)
-RUSH_OP_3(elu_backward, g, x, alpha, return x > T(0) ? g : g * alpha * math::exp(x);)
+RUSH_OP_3(elu_backward, g, x, alpha, return x <= T(0) ? g * alpha * math::exp(x) : g;)
 RUSH_OP_3(softplus, x, beta, threshold,
           return x * beta > threshold ? x : math::log1p(math::exp(x * beta)) / beta;)
 struct softplus_backward {
@@ -225,7 +225,8 @@ RUSH_OP_2(cross_entropy_of_logit, x, y, const T size = x < T(0) ? -x : x;
 
 RUSH_OP_3(multiply_add, x, y, z, return T(x + y * z);)
 RUSH_OP_3(lerp, x, y, w, return w < T(0.5) ? x + w * (y - x) : y - (y - x) * (T(1) - w);)
-RUSH_OP_3(clamp, x, low, high, return x < low ? low : (x > high ? high : x);)
+RUSH_OP_3(clamp, x, low, high, const T raised = x < low ? low : x;
+          return raised > high ? high : raised;)
 
 // ---- Comparison, logic, bits ----
 

@@ -1,12 +1,12 @@
-// The blocked product: panels of B about the first cache's size, blocks of A in half the second, of B
-// in the third; and C cut into a grid of blocks, one for each thread.
+// The blocked product: panels of B about the first cache's size, blocks of A in half the second, of
+// B in the third; and C cut into a grid of blocks, one for each thread.
 #pragma once
 
 #include <unistd.h>
 
 #include "allocator.h"
-#include "parallel.h"
 #include "kernels/gemm/pack.h"
+#include "parallel.h"
 
 namespace rush::RUSH_ISA {
 

@@ -79,8 +79,8 @@ inline void copy_row(T* target, const T* source, int64_t count) {
   if (p < count) store(target + p, load_partial(source + p, count - p));
 }
 
-// The rows of a matrix of any strides. A tile broadcasts the values of A, so rows are packed as they
-// lie, one behind the other, and columns likewise: nothing is transposed.
+// The rows of a matrix of any strides. A tile broadcasts the values of A, so rows are packed as
+// they lie, one behind the other, and columns likewise: nothing is transposed.
 template <class T>
 struct StridedRows {
   const T* data;
@@ -119,8 +119,8 @@ struct StridedRows {
     }
   }
 
-  // Depth is the outer loop, since a column of all panels lies in one piece. What the vectors of one
-  // copy write behind their panel's column is overwritten by the next.
+  // Depth is the outer loop, since a column of all panels lies in one piece. What the vectors of
+  // one copy write behind their panel's column is overwritten by the next.
   void pack_columns(Cuts rows, int64_t count, const T* source, T* scratch, int64_t size) const {
     for (int64_t p = 0; p < count; ++p) {
       for (int64_t i = 0; i < rows.count; ++i) {

@@ -1,13 +1,14 @@
 // The register tile: a few rows by one or two vectors of C, kept in registers over the whole depth.
 #pragma once
 
-#include "kernels/gemm/simd.h"
+#include "kernels/simd.h"
 
 namespace rush::RUSH_ISA {
 
-// The widest tile, and the tallest of each width: the sums, a row of B and one value of A have to fit
-// in the registers. Wide beats tall while registers last: a step reads rows + vectors values for
-// rows * vectors multiplications, and AVX-512 processors load little more than one vector a cycle.
+// The widest tile, and the tallest of each width: the sums, a row of B and one value of A have to
+// fit in the registers. Wide beats tall while registers last: a step reads rows + vectors values
+// for rows * vectors multiplications, and AVX-512 processors load little more than one vector a
+// cycle.
 #if defined(__AVX512F__)
 constexpr int kTileVectors = 3;
 constexpr int tile_rows(int64_t vectors) { return vectors < 3 ? 14 : 9; }
@@ -33,9 +34,9 @@ struct Tile {
   int64_t b_depth;
   T* c;  // element (i, j) at c[i * c_row + j]
   int64_t c_row;
-  int64_t cols;                       // columns of C to write; the others are left alone
-  bool accumulate;                    // add to C
-  const T *row_bias, *column_bias;    // added once the sum is whole; null for none
+  int64_t cols;                     // columns of C to write; the others are left alone
+  bool accumulate;                  // add to C
+  const T *row_bias, *column_bias;  // added once the sum is whole; null for none
 };
 
 // What a plain store cannot do: biases, and tiles that hang over C's right edge.

@@ -16,8 +16,8 @@ struct Gemv {
   T* y;
   int64_t y_stride;
   bool accumulate;
-  const T* bias;     // one for each row, or none
-  T constant;        // added to every row
+  const T* bias;  // one for each row, or none
+  T constant;     // added to every row
 };
 
 template <class T>

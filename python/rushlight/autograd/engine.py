@@ -4,9 +4,9 @@ One pass over the graph counts how many gradients each node will get. Then a hea
 ready nodes, the latest operation first, as PyTorch does. Nothing here is recursive, so the depth of
 a graph is bounded by memory alone.
 
-A gradient that arrives is *owned* when nobody else holds its memory: then later ones are added to it
-in place, and a leaf keeps it as its ``.grad``. Otherwise it is *borrowed*, and the first sum, or the
-leaf, allocates.
+A gradient is *owned* when nobody else holds its memory: then later ones are added to it in place,
+and a leaf keeps it as its ``.grad``. Otherwise it is *borrowed*, and the first sum, or the leaf,
+allocates.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class _Pass:
                         counts[child] = 1
                         stack.append(child)
 
-    def _walk(self, roots: list[Node]) -> None:
+    def _walk(self, roots: list[Node]) -> None:  # noqa: C901 - one loop, without calls
         counts, pending, recorded = self.counts, self.pending, self.create_graph
         ready = sorted((node.order, node) for node in roots if not counts[node])
         while ready:
@@ -293,9 +293,7 @@ def _root_gradient(tensor: Tensor, gradient: Tensor | None, create_graph: bool) 
     return gradient if create_graph else gradient._array
 
 
-def _start(
-    tensors: Sequence[Tensor], gradients: Sequence[Tensor | None], run: _Pass
-) -> list[Node]:
+def _start(tensors: Sequence[Tensor], gradients: Sequence[Tensor | None], run: _Pass) -> list[Node]:
     roots = []
     for i, (tensor, gradient) in enumerate(zip(tensors, gradients, strict=True)):
         if tensor._edge is None:
@@ -398,7 +396,10 @@ def grad(
     if is_grads_batched:
         raise NotImplementedError("grad(): is_grads_batched=True is not supported")
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, "
+            "but got: allow_unused=False."
+        )
     outputs, inputs = _as_sequence(outputs), _as_sequence(inputs)
     run = _Pass(create_graph if retain_graph is None else retain_graph, create_graph)
     roots = _start(outputs, _as_sequence(grad_outputs, len(outputs)), run)
@@ -432,4 +433,4 @@ def _tensor_backward(
     backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
 
-Tensor.backward = _tensor_backward  # type: ignore[method-assign]
+Tensor.backward = _tensor_backward

@@ -97,6 +97,7 @@ class no_grad(_GradMode):  # noqa: N801 - PyTorch's name
     """
 
     def __new__(cls, function: F | None = None) -> Any:
+        """A context manager, or, given a function, the function under it."""
         self = super().__new__(cls)
         if function is None:
             return self
@@ -115,7 +116,7 @@ class enable_grad(no_grad):  # noqa: N801 - PyTorch's name
 
 
 class set_grad_enabled(_GradMode):  # noqa: N801 - PyTorch's name
-    """Sets the mode at once, as a function call, or for a ``with`` block or a decorated function."""
+    """Sets the mode at once, or for a ``with`` block or a decorated function."""
 
     def __init__(self, mode: bool) -> None:
         super().__init__(bool(mode))
@@ -126,5 +127,6 @@ class set_grad_enabled(_GradMode):  # noqa: N801 - PyTorch's name
         state.enabled = self._enabled
 
     def __call__(self, function: F) -> F:
+        """The function under this mode; the mode outside is as before."""
         state.enabled = self._previous.pop()
         return super().__call__(function)

@@ -85,7 +85,9 @@ class AccumulateGrad(Node):
         self._variable = weakref.ref(variable)
         self.edges = ()
         self.saved = None
-        self.order = next_order() - (1 << 62)  # as soon as its gradient is complete, before any other node
+        self.order = next_order() - (
+            1 << 62
+        )  # as soon as its gradient is complete, before any other node
         self.shape = variable._array.shape
         self.dtype = variable._array.dtype
         self.extras = None

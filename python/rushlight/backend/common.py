@@ -10,12 +10,14 @@ from typing import Any
 
 __all__ = [
     "diagonal",
+    "fill_",
     "flip",
     "getitem",
     "narrow",
     "permute",
     "plane_gather",
     "replaced",
+    "replaced_",
     "reshape",
     "select",
     "squeeze",
@@ -117,25 +119,46 @@ def select(x: Array, dim: int, index: int) -> Array:
             f"select(): index {index} out of range for tensor of size {list(x.shape)} at "
             f"dimension {dim}"
         )
-    # An ellipsis keeps a 0-dim result an array.
-    return x[(*(slice(None),) * (dim % x.ndim), index, ...)]
+    position = (*(slice(None),) * (dim % x.ndim), index, ...)  # `...`: a 0-dim result, no scalar
+    return x[position]
 
 
 def getitem(x: Array, index: Any) -> Array:
     """``x[index]``: a view for ints, slices, None and Ellipsis, else a copy."""
     result = x[index]
-    return result if hasattr(result, "flags") else x[(*_as_tuple(index), ...)]
+    if isinstance(result, type(x)):
+        return result
+    position = (*(index if isinstance(index, tuple) else (index,)), ...)
+    return x[position]
 
 
 def replaced(x: Array, index: Any, value: Any) -> Array:
     """A copy of `x` with ``[index] = value``."""
     out = x.copy()
-    out[index] = value
+    replaced_(out, index, value)
     return out
 
 
-def _as_tuple(index: Any) -> tuple[Any, ...]:
-    return index if isinstance(index, tuple) else (index,)
+def replaced_(x: Array, index: Any, value: Any) -> None:
+    """``x[index] = value`` in place."""
+    try:
+        x[index] = value
+    except ValueError as error:
+        if "read-only" in str(error):
+            raise RuntimeError(
+                "unsupported operation: more than one element of the written-to tensor refers to "
+                "a single memory location, or the memory is read-only. Please clone() the tensor "
+                "before performing the operation."
+            ) from None
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(getattr(value, 'shape', ()))} cannot be "
+            f"broadcast to indexing result; {error}"
+        ) from None
+
+
+def fill_(x: Array, value: Any) -> None:
+    """Writes one value everywhere."""
+    replaced_(x, ..., value)
 
 
 def flip(x: Array, dims: Sequence[int]) -> Array:
@@ -157,4 +180,3 @@ def plane_gather(x: Array, indices: Array) -> Array:
     flat = indices.reshape(planes.shape[0], -1)
     rows = (flat[:, :1] * 0 + 1).cumsum()[:, None] - 1  # 0, 1, ... on the indices' device
     return planes[rows, flat].reshape(indices.shape)
-

@@ -45,6 +45,11 @@ def asarray(values: Array) -> Array:
     return values
 
 
+def to_cpu(x: Array) -> Array:
+    """The array in the CPU's memory: itself."""
+    return x
+
+
 def cat(arrays: Sequence[Array], dim: int) -> Array:
     """The arrays one after the other along `dim`."""
     return np.concatenate(arrays, dim)

@@ -11,7 +11,7 @@ from importlib import resources
 
 import numpy as np
 
-import rushlight
+from rushlight import ops
 from rushlight.tensor import Tensor
 
 __all__ = ["load_digits"]
@@ -36,4 +36,4 @@ def load_digits() -> tuple[Tensor, Tensor]:
     with (resources.files(__name__) / "digits.npz").open("rb") as file, np.load(file) as arrays:
         images = arrays["images"].astype(np.float32)[:, None] / np.float32(16)
         labels = arrays["labels"].astype(np.int64)
-    return rushlight.from_numpy(images), rushlight.from_numpy(labels)
+    return ops.from_numpy(images), ops.from_numpy(labels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rushlight.ops import (  # noqa: F401 - imported for what they declare
     creation,
@@ -18,7 +18,19 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
 )
 from rushlight.ops._registry import find, names
 
-__all__ = ["names"]
+if TYPE_CHECKING:
+    from rushlight.ops.creation import *  # noqa: F403
+    from rushlight.ops.index import *  # noqa: F403
+    from rushlight.ops.joining import *  # noqa: F403
+    from rushlight.ops.linalg import *  # noqa: F403
+    from rushlight.ops.loss import *  # noqa: F403
+    from rushlight.ops.nn import *  # noqa: F403
+    from rushlight.ops.pointwise import *  # noqa: F403
+    from rushlight.ops.random import *  # noqa: F403
+    from rushlight.ops.reduction import *  # noqa: F403
+    from rushlight.ops.shape import *  # noqa: F403
+
+__all__ = ["find", "names"]
 
 
 def __getattr__(name: str) -> Any:

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 NO_COUNTER = [0]
 UNSAVED = (None, NO_COUNTER, 0)
 NUMBERS = frozenset((int, float, bool))
+NUMBERS_OR_NONE = NUMBERS | {type(None)}
+CATEGORIES = {"b": 0, "i": 1, "u": 1, "f": 2}
+# NumPy's names of arguments, which PyTorch takes as well.
+ALIASES = (("axis", "dim"), ("keepdims", "keepdim"))
 
 
 def node_name(op: str) -> str:
@@ -144,8 +148,10 @@ def _scope(op: Op) -> dict[str, Any]:
         "NO_COUNTER": NO_COUNTER,
         "UNSAVED": UNSAVED,
         "NUMBERS": NUMBERS,
+        "NUMBERS_OR_NONE": NUMBERS_OR_NONE,
         "as_operand": as_operand,
         "sizes": sizes_of,
+        "fitting": fitting,
         "errors": errors,
     }
 
@@ -171,7 +177,7 @@ def _signature(op: Op, form: str) -> str:
             keyword = True
         parts.append(p.name if p.default is p.empty else f"{p.name}=defaults[{p.name!r}]")
     names = arguments(op)
-    for alias, target in (("axis", "dim"), ("keepdims", "keepdim")):
+    for alias, target in ALIASES:
         if target in names:
             parts += ([] if keyword else ["*"]) + [f"{alias}=None"]
             keyword = True
@@ -179,46 +185,52 @@ def _signature(op: Op, form: str) -> str:
 
 
 def _read_arguments(op: Op, form: str) -> list[str]:
+    """Lines that take the arrays, edges and version counters out of the tensors."""
+    operator = form in ("operator", "reflected", "inplace operator")
     lines = []
-    annotations = op.declaration.__annotations__
-    wanted, saved = differentiable(op), saved_names(op)
-    foreign = form in ("operator", "reflected", "inplace operator")
     for name in tensor_arguments(op):
-        counter = name in saved or op.view or form.startswith("inplace")
+        edge = name in differentiable(op)
+        counter = name in saved_names(op) or op.view or form.startswith("inplace")
         lines += [f"if isinstance({name}, Tensor):", f"    a_{name} = {name}._array"]
-        if name in wanted:
-            lines.append(f"    e_{name} = {name}._edge")
-        if counter:
-            lines.append(f"    c_{name} = {name}._counter")
+        lines += [f"    e_{name} = {name}._edge"] * edge
+        lines += [f"    c_{name} = {name}._counter"] * counter
         lines.append("else:")
-        kind = str(annotations[name])
-        if foreign:
-            lines += [f"    if type({name}) not in NUMBERS:"]
-            lines += [f"        {name} = as_operand({op.name!r}, {name!r}, {name}, False)"]
-            lines += [f"        if {name} is NotImplemented:", "            return NotImplemented"]
-            lines.append(f"    a_{name} = {name}")
-        elif "None" in kind:
-            lines += [f"    if {name} is not None:"]
-            lines += [f"        raise errors.wrong_argument({op.name!r}, {name!r}, {name})"]
-            lines.append(f"    a_{name} = None")
-        elif "Number" in kind:
-            lines.append(f"    a_{name} = {name} if type({name}) in NUMBERS else")
-            lines[-1] += f" as_operand({op.name!r}, {name!r}, {name})"
-        else:
-            lines.append(f"    raise errors.wrong_argument({op.name!r}, {name!r}, {name})")
-        if "None" in kind or "Number" in kind:
-            lines += [f"    e_{name} = None"] if name in wanted else []
-            lines += [f"    c_{name} = NO_COUNTER"] if counter else []
+        lines += [f"    {line}" for line in _read_other(op, name, operator)]
+        lines += [f"    e_{name} = None"] * edge
+        lines += [f"    c_{name} = NO_COUNTER"] * counter
+    return lines + _read_options(op, operator)
+
+
+def _read_other(op: Op, name: str, operator: bool) -> list[str]:
+    """Lines that take an argument which is no tensor: a number, None, or an error."""
+    kind = str(op.declaration.__annotations__[name])
+    if operator:
+        return [
+            f"if type({name}) not in NUMBERS:",
+            f"    {name} = as_operand({op.name!r}, {name!r}, {name}, False)",
+            f"    if {name} is NotImplemented:",
+            "        return NotImplemented",
+            f"a_{name} = {name}",
+        ]
+    refuse = f"raise errors.wrong_argument({op.name!r}, {name!r}, {name})"
+    convert = f"as_operand({op.name!r}, {name!r}, {name})"
+    if "Number" in kind:
+        numbers = "NUMBERS_OR_NONE" if "None" in kind else "NUMBERS"
+        return [f"a_{name} = {name} if type({name}) in {numbers} else {convert}"]
+    if "None" in kind:
+        return [f"if {name} is not None:", f"    {refuse}", f"a_{name} = None"]
+    return [refuse]
+
+
+def _read_options(op: Op, operator: bool) -> list[str]:
+    """Lines for the arguments that are no tensors: defaults, sizes, NumPy's names."""
     names = arguments(op)
-    if not foreign:
-        for p in _parameters(op):
-            if p.kind is p.VAR_POSITIONAL:
-                lines.append(f"{p.name} = sizes({p.name})")
-        for alias, target in (("axis", "dim"), ("keepdims", "keepdim")):
-            if target in names:
-                lines += [f"if {alias} is not None:", f"    {target} = {alias}"]
-    else:
-        lines += [f"{n} = defaults[{n!r}]" for n in names if n not in tensor_arguments(op)]
+    if operator:
+        return [f"{n} = defaults[{n!r}]" for n in names if n not in tensor_arguments(op)]
+    lines = [f"{p.name} = sizes({p.name})" for p in _parameters(op) if p.kind is p.VAR_POSITIONAL]
+    for alias, target in ALIASES:
+        if target in names:
+            lines += [f"if {alias} is not None:", f"    {target} = {alias}"]
     return lines
 
 
@@ -239,10 +251,12 @@ def _call_kernel(op: Op, form: str, inplace: bool) -> list[str]:
     if not inplace:
         outputs = ", ".join(["out", *op.extras])
         return [*lines, f"{outputs} = {call}"]
-    if op.name in cpu.POINTWISE and not call.startswith("forward"):
+    if hasattr(cpu, op.name + "_"):
+        lines += ["out = a_input", f"K.{op.name}_({', '.join(values.values())})"]
+    elif op.name in cpu.POINTWISE and not call.startswith("forward"):
         lines.append(f"out = {call[:-1]}, a_input)")
     else:
-        lines += ["out = a_input", f"K.assign(out, {call})"]
+        lines += ["out = a_input", f"K.assign(out, fitting({call}, out))"]
     return [*lines, "c_input[0] += 1"]
 
 
@@ -334,7 +348,11 @@ def _saved_values(op: Op, inplace: bool) -> str:
 
 def build_node(op: Op) -> type[Node]:
     """The node type of an op: its name is PyTorch's, its backward applies the rows."""
-    scope: dict[str, Any] = {"errors": errors, "check": _check_version}
+    scope: dict[str, Any] = {
+        "errors": errors,
+        "check": _check_version,
+        "NUMBERS_OR_NONE": NUMBERS_OR_NONE,
+    }
     for argument in differentiable(op):
         scope[f"d_{argument}"] = op.derivatives[argument]
     source = "\n".join([_backward_source(op, False), _backward_source(op, True)])
@@ -391,15 +409,16 @@ def _gradients(op: Op) -> str:
 
 
 def _release_source(op: Op) -> str:
-    """Frees the saved values, unless no tensor is among them: then nothing is gained, and a second
-    backward pass is allowed, as in PyTorch."""
+    """Frees the saved values, unless no tensor is among them.
+
+    Then nothing is gained, and a second backward pass is allowed, as in PyTorch.
+    """
     names = saved_names(op)
     held = [i for i, n in enumerate(names) if _is_tensor_value(op, n)]
     if not held:
         return "def release(self):\n    pass"
     free = " or ".join(f"type(saved[{i}][0]) not in NUMBERS_OR_NONE" for i in held)
     return (
-        "NUMBERS_OR_NONE = frozenset((int, float, bool, type(None)))\n"
         "def release(self):\n"
         "    saved = self.saved\n"
         f"    if saved is not None and ({free}):\n"
@@ -423,6 +442,19 @@ def as_operand(op: str, name: str, value: Any, required: bool = True) -> Any:
     if not required:
         return NotImplemented
     raise errors.wrong_argument(op, name, value)
+
+
+def fitting(result: Any, out: Any) -> Any:
+    """The result of an in-place operation, if `out` can take it.
+
+    Raises:
+        RuntimeError: for another shape, and for a type of a higher category.
+    """
+    if result.shape != out.shape:
+        raise errors.wrong_out_shape(out.shape, result.shape)
+    if CATEGORIES[result.dtype.kind] > CATEGORIES[out.dtype.kind]:
+        raise errors.wrong_out_type(result.dtype, out.dtype)
+    return result
 
 
 def sizes_of(size: tuple[Any, ...]) -> tuple[int, ...]:

@@ -30,6 +30,7 @@ __all__ = ["Op", "op", "registry"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 registry: dict[str, Op] = {}
+_composed: dict[str, Callable[..., Any]] = {}
 
 
 class Op:
@@ -174,9 +175,6 @@ def composed(*, method: bool = True, name: str | None = None) -> Callable[[F], F
         return function
 
     return declare
-
-
-_composed: dict[str, Callable[..., Any]] = {}
 
 
 def find(name: str) -> Callable[..., Any] | None:

@@ -54,7 +54,9 @@ def _kind(dtype: dtypes.dtype | None) -> np.dtype[Any]:
     return (dtypes.get_default_dtype() if dtype is None else dtype).numpy
 
 
-def _full(size: tuple[int, ...], value: Any, kind: np.dtype[Any], options: dict[str, Any]) -> Any:
+def _full(
+    size: tuple[int, ...], value: Any, kind: np.dtype[Any], options: dict[str, Any]
+) -> Tensor:
     device = options.pop("device", None)
     kernels = device_kernels("cpu" if device is None else Device(device).type)
     requires_grad = options.pop("requires_grad", False)
@@ -62,13 +64,13 @@ def _full(size: tuple[int, ...], value: Any, kind: np.dtype[Any], options: dict[
 
 
 @composed(method=False)
-def zeros(*size: int, dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
+def zeros(*size: int | Sequence[int], dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
     """A tensor of zeros; options: device, requires_grad."""
     return _full(sizes_of(size), 0, _kind(dtype), options)
 
 
 @composed(method=False)
-def ones(*size: int, dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
+def ones(*size: int | Sequence[int], dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
     """A tensor of ones; options: device, requires_grad."""
     return _full(sizes_of(size), 1, _kind(dtype), options)
 
@@ -90,7 +92,7 @@ def _type_of_number(value: Any) -> np.dtype[Any]:
 
 
 @composed(method=False)
-def empty(*size: int, dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
+def empty(*size: int | Sequence[int], dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
     """A tensor of undefined contents; options: device, requires_grad."""
     device = options.pop("device", None)
     kernels = device_kernels("cpu" if device is None else Device(device).type)
@@ -107,7 +109,9 @@ def _like(name: str, value: Any) -> None:
     like.__doc__ = f"A tensor of {name}, with the shape, dtype and device of `input`."
     composed(method=False)(like)
 
-    def new(self: Tensor, *size: int, dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
+    def new(
+        self: Tensor, *size: int | Sequence[int], dtype: dtypes.dtype | None = None, **options: Any
+    ) -> Tensor:
         options.setdefault("device", self.device)
         kind = self._array.dtype if dtype is None else dtype.numpy
         return _full(sizes_of(size), value, kind, options)
@@ -162,7 +166,7 @@ def new_tensor(
 
 @composed()
 def new_empty(
-    input: Tensor, *size: int, dtype: dtypes.dtype | None = None, **options: Any
+    input: Tensor, *size: int | Sequence[int], dtype: dtypes.dtype | None = None, **options: Any
 ) -> Tensor:
     """A tensor of undefined contents, with the dtype and device of this one."""
     options.setdefault("device", input.device)
@@ -310,7 +314,9 @@ def linspace(
 
 
 @composed(method=False)
-def eye(n: int, m: int | None = None, *, dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
+def eye(
+    n: int, m: int | None = None, *, dtype: dtypes.dtype | None = None, **options: Any
+) -> Tensor:
     """The ``(n, m)`` matrix with ones on its diagonal, zeros elsewhere."""
     return finish(np.eye(n, m, dtype=_kind(dtype)), **options)
 
@@ -325,4 +331,3 @@ def is_tensor(obj: Any) -> bool:
 def numel(input: Tensor) -> int:
     """The number of elements."""
     return input.numel()
-

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from rushlight.ops._registry import composed, op
+from rushlight.ops.pointwise import Number
+from rushlight.ops.shape import wrap
 from rushlight.tensor import Tensor
 
 
@@ -66,7 +68,7 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     inplace=True,
     method=False,
 )
-def replaced(input: Tensor, index: Any, value: Tensor | int | float) -> Tensor:
+def replaced(input: Tensor, index: Any, value: Tensor | Number) -> Tensor:
     """A copy of `input` with ``[index] = value``."""
 
 
@@ -78,9 +80,7 @@ def _normalised(input: Tensor, index: Any) -> tuple[Any, bool]:
         if isinstance(item, Tensor):
             item = item._array
             if item.dtype.kind not in "biu":
-                raise IndexError(
-                    "tensors used as indices must be long, int, byte or bool tensors"
-                )
+                raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
             basic &= item.ndim == 0 and item.dtype.kind != "b"
             if item.ndim == 0 and item.dtype.kind != "b":
                 item = int(item)
@@ -116,7 +116,9 @@ def _check_bounds(input: Tensor, items: list[Any]) -> None:
     """PyTorch's words for an int that is out of range, and for too many indices."""
     shape = input._array.shape
     taken = [i for i in items if i is not None and i is not Ellipsis]
-    count = sum(getattr(i, "ndim", 1) if getattr(i, "dtype", None) == bool else 1 for i in taken)
+    count = sum(
+        getattr(i, "ndim", 1) if getattr(i, "dtype", None) == np.bool_ else 1 for i in taken
+    )
     if count > len(shape) and not any(isinstance(i, bool | np.bool_) for i in taken):
         if not shape:
             raise IndexError(
@@ -167,8 +169,22 @@ Tensor.__setitem__ = _setitem  # type: ignore[method-assign]
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """The elements whose positions along `dim` are `indices`; the other sizes broadcast."""
     if dim is None:
-        return take_along_dim(input.reshape(-1), indices.reshape(-1), 0)
-    return gather(input, dim, indices)
+        return gather(input.reshape(-1), 0, indices.reshape(-1))
+    if input.ndim != indices.ndim:
+        raise RuntimeError(
+            "torch.take_along_dim(): input and indices should have the same number of dimensions, "
+            f"but got {input.ndim} dimensions for input, and {indices.ndim} dimensions for indices"
+        )
+    dim = wrap(dim, input.ndim)
+    sizes = list(np.broadcast_shapes(_without(dim, input), _without(dim, indices)))
+    own, taken = input._array.shape[dim], indices._array.shape[dim]
+    source = input.expand(*sizes[:dim], own, *sizes[dim:])
+    return gather(source, dim, indices.expand(*sizes[:dim], taken, *sizes[dim:]))
+
+
+def _without(dim: int, tensor: Tensor) -> tuple[int, ...]:
+    shape = tensor._array.shape
+    return shape[:dim] + shape[dim + 1 :]
 
 
 @composed()
@@ -190,9 +206,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     if positions.dtype != np.int64:
         raise RuntimeError("gather(): Expected dtype int64 for index")
     if positions.ndim != input.ndim:
-        raise RuntimeError(
-            "Index tensor must have the same number of dimensions as input tensor"
-        )
+        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     if input.ndim == 0:
         return input.clone()
     dim %= input.ndim

@@ -21,6 +21,7 @@ class CatBackward0(Node):
     op = "cat"
 
     def backward(self, kernels: Any, g: Any, edges: tuple[Edge | None, ...]) -> tuple[Any, ...]:
+        """The parts that belong to the inputs."""
         assert self.saved is not None
         dim, sizes = self.saved
         gradients, start = [], 0
@@ -32,6 +33,7 @@ class CatBackward0(Node):
     def backward_recorded(
         self, ops: Any, g: Any, edges: tuple[Edge | None, ...], tensor: Callable[..., Any]
     ) -> tuple[Any, ...]:
+        """The same over tensors."""
         return self.backward(ops, g, edges)
 
     def release(self) -> None:

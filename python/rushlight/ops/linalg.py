@@ -55,10 +55,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 
 def _inner_product(K: Any, input: Any, tensor: Any) -> Any:
     if input.ndim != 1 or tensor.ndim != 1:
-        raise RuntimeError(
-            "1D tensors expected, but got "
-            f"{input.ndim}D and {tensor.ndim}D tensors"
-        )
+        raise RuntimeError(f"1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors")
     if input.shape != tensor.shape:
         raise RuntimeError(
             f"inconsistent tensor size, expected tensor [{input.shape[0]}] and src "

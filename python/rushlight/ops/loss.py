@@ -53,9 +53,7 @@ def _sign_slope(K: Any, g: Any, input: Any, target: Any, reduction: str, sign: f
 
 @op(
     input=lambda K, g, input, target, reduction: _sign_slope(K, g, input, target, reduction, 1.0),
-    target=lambda K, g, input, target, reduction: _sign_slope(
-        K, g, input, target, reduction, -1.0
-    ),
+    target=lambda K, g, input, target, reduction: _sign_slope(K, g, input, target, reduction, -1.0),
     forward=lambda K, input, target, reduction: _reduced(
         K, K.absolute_error(input, target), reduction
     ),
@@ -99,9 +97,7 @@ def _probability_target_slope(K: Any, g: Any, input: Any, reduction: str) -> Any
 
 
 @op(
-    input=lambda K, g, input, target, reduction: _probability_slope(
-        K, g, input, target, reduction
-    ),
+    input=lambda K, g, input, target, reduction: _probability_slope(K, g, input, target, reduction),
     target=lambda K, g, input, reduction: _probability_target_slope(K, g, input, reduction),
     forward=lambda K, input, target, reduction: _reduced(
         K, K.cross_entropy_of_probability(input, target), reduction
@@ -130,9 +126,7 @@ def binary_cross_entropy_with_logits(
 
 @op(
     input=lambda K, g, input_shape, target, weight, ignore_index, reduction, total_weight: (
-        K.nll_loss_backward(
-            g, input_shape, target, weight, ignore_index, reduction, total_weight
-        )
+        K.nll_loss_backward(g, input_shape, target, weight, ignore_index, reduction, total_weight)
     ),
     target=None,
     weight=None,
@@ -179,4 +173,3 @@ def nll_loss_backward(
     total_weight: Tensor,
 ) -> Tensor:
     """The gradient of `nll_loss` with respect to its input of `shape`."""
-

@@ -8,7 +8,7 @@ from rushlight.ops._registry import composed, op
 from rushlight.ops.pointwise import where
 from rushlight.tensor import Tensor
 
-Pair = tuple[int, int]
+Pair = tuple[int, ...]
 
 # ---- Activations ----
 
@@ -21,7 +21,7 @@ def relu(input: Tensor) -> Tensor:
 @composed(method=False)
 def relu_backward(g: Tensor, out: Tensor) -> Tensor:
     """The gradient of `relu`: `g` where `out` is positive."""
-    return where(out > 0, g, 0.0)
+    return where(out <= 0, 0.0, g)
 
 
 @op(input=lambda K, g, out: K.sigmoid_backward(g, out), inplace=True)
@@ -75,7 +75,7 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
 @composed(method=False)
 def elu_backward(g: Tensor, x: Tensor, alpha: float) -> Tensor:
     """The gradient of `elu`."""
-    return where(x > 0, g, g * alpha * x.exp())
+    return where(x <= 0, g * alpha * x.exp(), g)
 
 
 @op(
@@ -132,12 +132,22 @@ def gelu_tanh_backward(g: Tensor, x: Tensor) -> Tensor:
 # ---- Softmax ----
 
 
-@op(input=lambda K, g, out, dim: K.softmax_backward(g, out, dim), method=False)
+@op(
+    input=lambda K, g, out, dim: K.softmax_backward(g, out, dim),
+    forward=lambda K, input, dim: K.softmax(input, dim),
+    node="SoftmaxBackward0",
+    method=False,
+)
 def softmax_along(input: Tensor, dim: int) -> Tensor:
     """``exp(input)`` divided by its sum along `dim`."""
 
 
-@op(input=lambda K, g, out, dim: K.log_softmax_backward(g, out, dim), method=False)
+@op(
+    input=lambda K, g, out, dim: K.log_softmax_backward(g, out, dim),
+    forward=lambda K, input, dim: K.log_softmax(input, dim),
+    node="LogSoftmaxBackward0",
+    method=False,
+)
 def log_softmax_along(input: Tensor, dim: int) -> Tensor:
     """``input - log(sum(exp(input)))`` along `dim`."""
 
@@ -170,8 +180,8 @@ def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
 
 
 @op(
-    input=lambda K, g, weight, input_shape, stride, padding, dilation, groups: (
-        K.conv2d_input_grad(g, weight, input_shape, stride, padding, dilation, groups)
+    input=lambda K, g, weight, input_shape, stride, padding, dilation, groups: K.conv2d_input_grad(
+        g, weight, input_shape, stride, padding, dilation, groups
     ),
     weight=lambda K, g, input, weight_shape, stride, padding, dilation, groups: (
         K.conv2d_weight_grad(g, input, weight_shape, stride, padding, dilation, groups)
@@ -196,8 +206,8 @@ def conv2d(
     grad=lambda K, g, weight, stride, padding, dilation, groups: K.conv2d(
         g, weight, None, stride, padding, dilation, groups
     ),
-    weight=lambda K, g, grad, weight_shape, stride, padding, dilation, groups: (
-        K.conv2d_weight_grad(grad, g, weight_shape, stride, padding, dilation, groups)
+    weight=lambda K, g, grad, weight_shape, stride, padding, dilation, groups: K.conv2d_weight_grad(
+        grad, g, weight_shape, stride, padding, dilation, groups
     ),
     method=False,
 )
@@ -217,8 +227,8 @@ def conv2d_input_grad(
     grad=lambda K, g, input, stride, padding, dilation, groups: K.conv2d(
         input, g, None, stride, padding, dilation, groups
     ),
-    input=lambda K, g, grad, input_shape, stride, padding, dilation, groups: (
-        K.conv2d_input_grad(grad, g, input_shape, stride, padding, dilation, groups)
+    input=lambda K, g, grad, input_shape, stride, padding, dilation, groups: K.conv2d_input_grad(
+        grad, g, input_shape, stride, padding, dilation, groups
     ),
     method=False,
 )

@@ -73,9 +73,7 @@ def _divide(K: Any, input: Any, other: Any, rounding_mode: str | None) -> Any:
         K.div(g, other) if rounding_mode is None else K.mul(g, 0)
     ),
     other=lambda K, g, input, other, rounding_mode: (
-        K.neg(K.mul(K.div(g, other), K.div(input, other)))
-        if rounding_mode is None
-        else K.mul(g, 0)
+        K.neg(K.mul(K.div(g, other), K.div(input, other))) if rounding_mode is None else K.mul(g, 0)
     ),
     forward=_divide,
     operator="truediv",
@@ -98,7 +96,7 @@ def floor_divide(input: Tensor | Number, other: Tensor | Number) -> Tensor:
 
 @op(
     input=lambda K, g: g,
-    other=lambda K, g, input, other: K.neg(K.mul(g, K.floor(K.div(input, other)))),
+    other=lambda K, g, input, other: K.neg(K.mul(g, K.floor_divide(input, other))),
     operator="mod",
     inplace=True,
 )
@@ -124,8 +122,12 @@ def _power_base_gradient(K: Any, g: Any, input: Any, exponent: Any) -> Any:
 
 
 def _power_exponent_gradient(K: Any, g: Any, input: Any, exponent: Any, out: Any) -> Any:
+    if type(input) in (int, float, bool):  # a kernel would take its logarithm in float32
+        slope = K.mul(out, math.log(input) if input > 0 else -math.inf if input == 0 else math.nan)
+    else:
+        slope = K.mul(out, K.log(input))
     flat = K.logical_and(K.eq(input, 0), K.ge(exponent, 0))
-    return K.where(flat, 0.0, K.mul(g, K.mul(out, K.log(input))))
+    return K.where(flat, 0.0, K.mul(g, slope))
 
 
 @op(
@@ -164,36 +166,39 @@ def reciprocal(input: Tensor) -> Tensor:
     """Elementwise ``1 / input``."""
 
 
-def _share(K: Any, g: Any, first: Any, second: Any, wins: Any) -> Any:
-    return K.where(K.eq(first, second), K.mul(g, 0.5), K.where(wins, g, 0.0))
-
-
-@op(
-    input=lambda K, g, input, other: _share(K, g, input, other, K.gt(input, other)),
-    other=lambda K, g, input, other: _share(K, g, input, other, K.gt(other, input)),
-)
-def maximum(input: Tensor, other: Tensor) -> Tensor:
-    """Elementwise maximum; NaN wins. Equal numbers share the gradient."""
+def _share(K: Any, g: Any, first: Any, second: Any, loses: Any) -> Any:
+    return K.where(K.eq(first, second), K.mul(g, 0.5), K.where(loses, 0.0, g))
 
 
 @op(
     input=lambda K, g, input, other: _share(K, g, input, other, K.lt(input, other)),
     other=lambda K, g, input, other: _share(K, g, input, other, K.lt(other, input)),
 )
+def maximum(input: Tensor, other: Tensor) -> Tensor:
+    """Elementwise maximum; NaN wins. Equal numbers share the gradient."""
+
+
+@op(
+    input=lambda K, g, input, other: _share(K, g, input, other, K.gt(input, other)),
+    other=lambda K, g, input, other: _share(K, g, input, other, K.gt(other, input)),
+)
 def minimum(input: Tensor, other: Tensor) -> Tensor:
     """Elementwise minimum; NaN wins. Equal numbers share the gradient."""
 
 
 @op(
-    input=lambda K, g, input, other: K.mul(
-        g, K.div(other, K.add(K.square(input), K.square(other)))
-    ),
+    input=lambda K, g, input, other: K.mul(K.mul(g, other), _inverse_square(K, input, other)),
     other=lambda K, g, input, other: K.neg(
-        K.mul(g, K.div(input, K.add(K.square(input), K.square(other))))
+        K.mul(K.mul(g, input), _inverse_square(K, input, other))
     ),
 )
 def atan2(input: Tensor, other: Tensor) -> Tensor:
-    """Elementwise angle of the point ``(other, input)``, in radians."""
+    """Elementwise angle of the point ``(other, input)``, in radians; 0 at the origin, flat there."""
+
+
+def _inverse_square(K: Any, y: Any, x: Any) -> Any:
+    distance = K.add(K.square(y), K.square(x))
+    return K.where(K.eq(distance, 0), 0.0, K.reciprocal(distance))
 
 
 @op(
@@ -210,7 +215,9 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 
 
 
 @op(
-    input=lambda K, g, weight: K.mul(g, K.sub(1, weight)),
+    input=lambda K, g, weight: K.mul(
+        g, 1 - weight if type(weight) in (int, float) else K.sub(1, weight)
+    ),
     end=lambda K, g, weight: K.mul(g, weight),
     weight=lambda K, g, input, end: K.mul(g, K.sub(end, input)),
     inplace=True,

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from rushlight import dtypes
+from rushlight.backend import cpu
 from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argument's name
+from rushlight.ops._codegen import sizes_of
 from rushlight.ops._registry import composed, op
-from rushlight.ops.creation import empty, empty_like
+from rushlight.ops.creation import empty, finish
 from rushlight.ops.random_fill import (
     check_deviation,
     check_probability,
@@ -43,7 +45,11 @@ def _drawn(
         size = (*size, options.pop("size"))
     if not size:
         raise TypeError("received an invalid combination of arguments - got (), but expected sizes")
-    tensor = empty(*size, dtype=dtype, **options)
+    kind = dtypes.get_default_dtype() if dtype is None else dtype
+    if options:
+        tensor = empty(*size, dtype=kind, **options)
+    else:
+        tensor = Tensor._wrap(cpu.empty(sizes_of(size), kind.numpy))
     fill(tensor)
     return tensor.requires_grad_(True) if requires_grad else tensor
 
@@ -104,24 +110,29 @@ def randint(
     Raises:
         RuntimeError: for an empty range, or bounds outside of the type.
     """
-    given = list(args)
-    size = (options.pop("size") if "size" in options else given.pop(),)
+    given, size = (args, ()) if "size" in options else (args[:-1], args[-1:])
+    if size and isinstance(size[0], int):
+        raise _invalid("randint", args)
     low, high = _bounds("randint", given, options)
     kind = dtypes.int64 if dtype is None else dtype
     return _drawn(lambda x: random_(x, low, high, generator=generator), size, kind, options)
 
 
-def _bounds(op: str, given: list[Any], options: dict[str, Any]) -> tuple[int, int]:
+def _bounds(op: str, given: tuple[Any, ...], options: dict[str, Any]) -> tuple[int, int]:
     """`low` and `high` of a call that may leave out `low`."""
     named = [options.pop(name) for name in ("low", "high") if name in options]
-    bounds = [*given, *named]
+    bounds = (*given, *named)
     if not 1 <= len(bounds) <= 2 or not all(hasattr(b, "__index__") for b in bounds):
-        kinds = ", ".join(type(b).__name__ for b in bounds)
-        raise TypeError(
-            f"{op}() received an invalid combination of arguments - got ({kinds}), "
-            "but expected ints: low (0 by default) and high"
-        )
+        raise _invalid(op, bounds)
     return (0, bounds[0]) if len(bounds) == 1 else (bounds[0], bounds[1])
+
+
+def _invalid(op: str, args: tuple[Any, ...]) -> TypeError:
+    kinds = ", ".join(type(a).__name__ for a in args)
+    return TypeError(
+        f"{op}() received an invalid combination of arguments - got ({kinds}), but expected "
+        "ints low (0 by default) and high, and a sequence of ints size where there is no input"
+    )
 
 
 @composed(method=False)
@@ -148,15 +159,23 @@ def randperm(
     return _drawn(fill, (n,), kind, options)
 
 
+def _empty_like(array: Any, kind: np.dtype[Any]) -> Any:
+    """A new array with the shape of `array`, and its order of addresses, which is that of draws."""
+    K = kernels_for(array)
+    if array.flags.c_contiguous:
+        return K.empty(array.shape, kind)
+    strides = array.strides
+    order = sorted(range(len(strides)), key=lambda d: -abs(strides[d]))
+    return K.empty([array.shape[d] for d in order], kind).transpose(np.argsort(order))
+
+
 def _drawn_like(
     input: Tensor, fill: Callable[[Tensor], Any], dtype: DType | None, options: dict[str, Any]
 ) -> Tensor:
-    """A new tensor with the shape and the order of addresses of `input`, filled by `fill`."""
+    """A new tensor like `input` that `fill` has filled."""
     requires_grad = options.pop("requires_grad", False)
-    strides = input._array.strides
-    order = sorted(range(len(strides)), key=lambda d: -abs(strides[d]))
-    tensor = empty_like(Tensor._wrap(input._array.transpose(order)), dtype=dtype, **options)
-    tensor._array = tensor._array.transpose(np.argsort(order))
+    kind = input._array.dtype if dtype is None else dtype.numpy
+    tensor = finish(_empty_like(input._array, kind), **options)
     fill(tensor)
     return tensor.requires_grad_(True) if requires_grad else tensor
 
@@ -194,7 +213,7 @@ def randint_like(
     **options: Any,
 ) -> Tensor:
     """``randint_like(input, [low,] high)``: `randint` with the shape, dtype, device of `input`."""
-    low, high = _bounds("randint_like", list(args), options)
+    low, high = _bounds("randint_like", args, options)
     return _drawn_like(input, lambda x: random_(x, low, high, generator=generator), dtype, options)
 
 
@@ -377,7 +396,6 @@ def dropout(input: Tensor, p: float, train: bool) -> Tensor:
         )
     scale = float(kind.type(1) / kind.type(1.0 - p))  # rounded as PyTorch divides the mask
 
-    def fill(mask: Tensor) -> None:
-        kernels_for(mask._array).bernoulli(mask._array, source(None), 1.0 - p, scale)
-
-    return input * _drawn_like(input, fill, None, {})
+    mask = _empty_like(input._array, kind)
+    kernels_for(mask).bernoulli(mask, source(None), 1.0 - p, scale)
+    return input * Tensor._wrap(mask)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight import dtypes, errors
+from rushlight import errors
 from rushlight.autograd.grad_mode import state as grad_state
 from rushlight.autograd.node import AccumulateGrad
 from rushlight.backend import cpu, kernels_of
@@ -21,6 +21,16 @@ from rushlight.random import Generator, default_generator
 from rushlight.tensor import Tensor
 
 _INT64_MIN = -(1 << 63)
+# The integers of each type; of a floating one, those without gaps.
+_INTEGERS = {
+    "bool": (0, 1),
+    "uint8": (0, 255),
+    "int32": (-(1 << 31), (1 << 31) - 1),
+    "int64": (_INT64_MIN, (1 << 63) - 1),
+    "float32": (-(1 << 24), 1 << 24),
+    "float64": (-(1 << 53), 1 << 53),
+}
+_LARGEST_FLOAT = (float(np.finfo(np.float32).max), float(np.finfo(np.float64).max))
 # Names of the element types in PyTorch's messages about bounds.
 _C_NAMES = {
     "bool": "bool",
@@ -67,28 +77,27 @@ def uniform_(
         RuntimeError: unless ``from_ <= to``, both and their difference finite in the tensor's type.
         NotImplementedError: for a type that is not floating.
     """
-    low, high = float(from_), float(to)
-    if self._array.dtype.kind == "f":
-        _check_uniform(self.dtype, low, high)
+    array = self._array
+    limit = _LARGEST_FLOAT[array.dtype.itemsize == 8]
+    if not (-limit <= from_ <= to <= limit and to - from_ <= limit):
+        raise _bad_uniform(self.dtype, from_, to, limit)
     K = _begin_fill(self, "uniform_")
-    K.uniform(self._array, source(generator), low, high)
+    K.uniform(array, source(generator), from_, to)
     return self
 
 
-def _check_uniform(dtype: DType, low: float, high: float) -> None:
-    limit = float(np.finfo(dtype.numpy).max)
+def _bad_uniform(dtype: DType, low: float, high: float, limit: float) -> RuntimeError:
     for name, value in (("from", low), ("to", high)):
         if not -limit <= value <= limit:
-            raise RuntimeError(f"{name} is out of bounds for {_C_NAMES[dtype.name]}")
+            return RuntimeError(f"{name} is out of bounds for {_C_NAMES[dtype.name]}")
     if low > high:
-        raise RuntimeError(
+        return RuntimeError(
             f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}"
         )
-    if high - low > limit:
-        raise RuntimeError(
-            f"uniform_ expects to-from <= the largest {dtype.name}, but found to={high:g} and "
-            f"from={low:g} which result in to-from to exceed the limit"
-        )
+    return RuntimeError(
+        f"uniform_ expects to-from <= std::numeric_limits<{dtype.name}>::max(), but found "
+        f"to={high:g} and from={low:g} which result in to-from to exceed the limit"
+    )
 
 
 def normal_(
@@ -255,21 +264,14 @@ def _integer_range(dtype: DType, low: int, high: int | None) -> tuple[int, int]:
     return low, high - low
 
 
-def _digits(dtype: DType) -> int:
-    """Bits of the mantissa: 24 or 53."""
-    return int(np.finfo(dtype.numpy).nmant) + 1
-
-
 def largest_integer(dtype: DType) -> int:
     """The largest integer of a type; for a floating one, of those without gaps."""
-    if dtype.is_floating_point:
-        return 1 << _digits(dtype)
-    return 1 if dtype is dtypes.bool else int(np.iinfo(dtype.numpy).max)
+    return _INTEGERS[dtype.name][1]
 
 
 def _representable(dtype: DType, low: int, high: int) -> tuple[int, int]:
     """Moves bounds that the floating type would round outwards to its next value inside."""
-    digits = _digits(dtype)
+    digits = largest_integer(dtype).bit_length() - 1
 
     def gap(value: int) -> int:
         return 1 << abs(value).bit_length() - digits
@@ -288,21 +290,19 @@ def _representable(dtype: DType, low: int, high: int) -> tuple[int, int]:
 
 
 def _check_bounds(dtype: DType, low: int, high: int) -> None:
-    if dtype.is_floating_point:
-        digits = _digits(dtype)
-        for name, value in (("from", low), ("to - 1", high - 1)):
-            if abs(value) > 1 << digits:
-                warnings.warn(
-                    f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision "
-                    f"limitations {_C_NAMES[dtype.name]} can support discrete uniform distribution "
-                    "only within this range.",
-                    stacklevel=4,
-                )
-        return
-    smallest = 0 if dtype is dtypes.bool else int(np.iinfo(dtype.numpy).min)
+    smallest, largest = _INTEGERS[dtype.name]
     for name, value in (("from", low), ("to - 1", high - 1)):
-        if not smallest <= value <= largest_integer(dtype):
+        if smallest <= value <= largest:
+            continue
+        if not dtype.is_floating_point:
             raise RuntimeError(f"{name} is out of bounds for {_C_NAMES[dtype.name]}")
+        digits = largest.bit_length() - 1
+        warnings.warn(
+            f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision limitations "
+            f"{_C_NAMES[dtype.name]} can support discrete uniform distribution only within this "
+            "range.",
+            stacklevel=4,
+        )
 
 
 for _method in (

@@ -73,7 +73,8 @@ def sum(
         dim: a dimension, several, or None for all.
         keepdim: keep reduced dimensions with size 1.
         dtype: convert the elements first.
-        axis, keepdims: NumPy's names of `dim` and `keepdim`.
+        axis: NumPy's name of `dim`.
+        keepdims: NumPy's name of `keepdim`.
     """
     dim = axis if dim is None else dim
     if dim is None and not keepdim and not keepdims:
@@ -203,7 +204,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     if isinstance(dim, Tensor):
         return input.maximum(dim)
     indices = argmax(input, dim, True)
-    values = input.take_along_dim(indices, dim)
+    values = input.gather(dim, indices)
     if keepdim:
         return max_result(values, indices)
     return max_result(values.squeeze(dim), indices.squeeze(dim))
@@ -217,18 +218,29 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     if isinstance(dim, Tensor):
         return input.minimum(dim)
     indices = argmin(input, dim, True)
-    values = input.take_along_dim(indices, dim)
+    values = input.gather(dim, indices)
     if keepdim:
         return min_result(values, indices)
     return min_result(values.squeeze(dim), indices.squeeze(dim))
 
 
-@op(input=None)
+def _truth(K: Any, input: Any, found: Any) -> Any:
+    """Bool, but uint8 for uint8, as in PyTorch."""
+    return K.cast(found, input.dtype) if input.dtype == "uint8" else found
+
+
+@op(
+    input=None,
+    forward=lambda K, input, dim, keepdim: _truth(K, input, K.any(input, dim, keepdim)),
+)
 def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Whether any element is not zero."""
 
 
-@op(input=None)
+@op(
+    input=None,
+    forward=lambda K, input, dim, keepdim: _truth(K, input, K.all(input, dim, keepdim)),
+)
 def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Whether all elements are not zero."""
 
@@ -272,11 +284,36 @@ def var(
         correction: what is taken from the count of elements in the divisor; 1 by default.
         axis: NumPy's name of `dim`.
     """
+    dim, correction = _dims_and_correction(axis if dim is None else dim, unbiased, correction)
+    return variance(input, dim, keepdim, correction)
+
+
+def _dims_and_correction(
+    dim: Any, unbiased: bool | None, correction: float | None
+) -> tuple[Dims, float]:
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if correction is None:
         correction = 1.0 if unbiased is None else float(unbiased)
-    return variance(input, axis if dim is None else dim, keepdim, float(correction))
+    return dim, float(correction)
+
+
+@op(
+    input=lambda K, g, input, out, input_shape, dim, correction: _variance_gradient(
+        K, _halved_by(K, g, out), input, input_shape, dim, correction
+    ),
+    forward=lambda K, input, dim, keepdim, correction: K.sqrt(
+        K.var(input, dim, correction, keepdim)
+    ),
+    node="StdBackward0",
+    method=False,
+)
+def deviation(input: Tensor, dim: Dims, keepdim: bool, correction: float) -> Tensor:
+    """The square root of `variance`; the gradient where it is 0 is 0."""
+
+
+def _halved_by(K: Any, g: Any, root: Any) -> Any:
+    return K.where(K.eq(root, 0), 0.0, K.div(g, K.mul(root, 2)))
 
 
 @composed()
@@ -290,21 +327,51 @@ def std(
     axis: Dims = None,
 ) -> Tensor:
     """The standard deviation; see `var`."""
-    return var(input, dim, unbiased, keepdim, correction=correction, axis=axis).sqrt()
+    dim, correction = _dims_and_correction(axis if dim is None else dim, unbiased, correction)
+    return deviation(input, dim, keepdim, correction)
+
+
+def _power_norm(K: Any, input: Any, p: float, dim: Dims, keepdim: bool) -> Any:
+    if p == 2:
+        return K.sqrt(K.sum(K.square(input), dim, keepdim))
+    return K.pow(K.sum(K.pow(K.abs(input), p), dim, keepdim), 1 / p)
+
+
+def _power_norm_gradient(
+    K: Any, g: Any, input: Any, out: Any, input_shape: tuple[int, ...], p: float, dim: Dims
+) -> Any:
+    """``g * sign(x) * (|x| / norm) ** (p - 1)``, and 0 where the norm is 0."""
+    scale = K.div(g, out if p == 2 else K.pow(out, p - 1))
+    scale = _spread(K, K.where(K.eq(out, 0), 0.0, scale), input_shape, dim)
+    if p == 2:
+        return K.mul(input, scale)
+    return K.mul(K.mul(K.sign(input), K.pow(K.abs(input), p - 1)), scale)
+
+
+@op(
+    input=_power_norm_gradient,
+    forward=_power_norm,
+    node="LinalgVectorNormBackward0",
+    method=False,
+)
+def power_norm(input: Tensor, p: float, dim: Dims, keepdim: bool) -> Tensor:
+    """``sum(|input| ** p) ** (1 / p)`` over `dim`, for p other than 0; flat where it is 0."""
 
 
 @composed()
 def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The vector norm ``sum(|input| ** p) ** (1 / p)`` over `dim`; the 2-norm by default."""
-    if p in ("fro", 2):
-        return input.square().sum(dim, keepdim).sqrt()
+    if p == "fro":
+        p = 2.0
     if p == math.inf:
         return input.abs().amax(() if dim is None else dim, keepdim)
     if p == 1:
         return input.abs().sum(dim, keepdim)
     if isinstance(p, str):
         raise NotImplementedError(f"norm(): p={p!r} is not supported")
-    return input.abs().pow(p).sum(dim, keepdim).pow(1 / p)
+    if p in (0, -math.inf):
+        raise NotImplementedError(f"norm(): p={p!r} is not supported")
+    return power_norm(input, p, dim, keepdim)
 
 
 @op(input=lambda K, g, input_shape: K.expand(g, input_shape), method=False)

@@ -10,11 +10,12 @@ import numpy as np
 from rushlight import devices, dtypes
 from rushlight.backend import device_kernels, kernels_of
 from rushlight.ops._registry import composed, op
+from rushlight.ops.pointwise import Number
 from rushlight.tensor import Tensor
 
 
 @op(input=lambda K, g, input_shape: K.reshape(g, input_shape), view=True)
-def view(input: Tensor, *size: int) -> Tensor:
+def view(input: Tensor, *size: int | Sequence[int]) -> Tensor:
     """The same elements in another shape, one size of which may be -1; never a copy.
 
     Raises:
@@ -28,12 +29,12 @@ def view(input: Tensor, *size: int) -> Tensor:
     node="UnsafeViewBackward0",
     method=False,
 )
-def reshaped_copy(input: Tensor, *size: int) -> Tensor:
+def reshaped_copy(input: Tensor, *size: int | Sequence[int]) -> Tensor:
     """The elements in another shape, in new memory."""
 
 
 @composed()
-def reshape(input: Tensor, *shape: int) -> Tensor:
+def reshape(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
     """The same elements in another shape: a view where strides allow it, else a copy."""
     if input._array.flags.c_contiguous:
         return view(input, *shape)
@@ -119,7 +120,7 @@ def _permuted(K: Any, input: Any, dims: tuple[int, ...]) -> Any:
 
 
 @op(input=lambda K, g, dims: K.permute(g, _inverse(dims)), forward=_permuted, view=True)
-def permute(input: Tensor, *dims: int) -> Tensor:
+def permute(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
     """A view with its dimensions in another order."""
 
 
@@ -133,8 +134,8 @@ def _last_two_exchanged(tensor: Tensor) -> Tensor:
     return transpose(tensor, -2, -1)
 
 
-Tensor.T = property(_reversed)  # type: ignore[attr-defined]
-Tensor.mT = property(_last_two_exchanged)  # type: ignore[attr-defined]
+Tensor.T = property(_reversed)  # type: ignore[assignment]
+Tensor.mT = property(_last_two_exchanged)  # type: ignore[assignment]
 
 
 @op(
@@ -167,7 +168,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 
 
 @op(input=lambda K, g, input_shape: K.sum_to(g, input_shape), view=True)
-def expand(input: Tensor, *size: int) -> Tensor:
+def expand(input: Tensor, *size: int | Sequence[int]) -> Tensor:
     """A view in which dimensions of size 1 repeat; -1 keeps a size, new ones come first."""
 
 
@@ -359,9 +360,15 @@ def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     return input
 
 
-@op(input=lambda K, g: K.mul(g, 0), forward=lambda K, input, value: value, inplace=True)
-def fill(input: Tensor, value: Any) -> Tensor:
-    """A tensor of this shape with one value."""
+@op(
+    input=lambda K, g: K.mul(g, 0),
+    value=lambda K, g: g,
+    forward=lambda K, input, value: K.full(input.shape, value, input.dtype),
+    method=False,
+    inplace=True,
+)
+def fill(input: Tensor, value: Tensor | Number) -> Tensor:
+    """A tensor of this shape and type with one value."""
 
 
 @composed()

@@ -15,7 +15,7 @@ from .optimizer import (
     arrays,
     check_implementation,
     check_options,
-    count_change,
+    column,
 )
 
 __all__ = ["Adagrad"]
@@ -93,20 +93,19 @@ class Adagrad(Optimizer):
         super().__setstate__(state)
         count_as_tensors(self)
 
-    def _update(self, kernels: Any, group: Group, params: list[Tensor]) -> None:
+    def _update(self, kernels: Any, group: Group, params: list[Tensor], grads: list[Any]) -> None:
         states = [self.state[p] or self._start(p) for p in params]
         kernels.adagrad_step(
             arrays(params),
-            arrays(p.grad for p in params),
-            arrays(s["sum"] for s in states),
-            arrays(s["step"] for s in states),
+            grads,
+            column(states, "sum"),
+            column(states, "step"),
             float(group["lr"]),
             group["lr_decay"],
             group["eps"],
             group["weight_decay"],
             group["maximize"],
         )
-        count_change(params)
 
     def _start(self, parameter: Tensor) -> dict[str, Any]:
         state: dict[str, Any] = self.state[parameter]

@@ -14,7 +14,7 @@ from .optimizer import (
     arrays,
     check_implementation,
     check_options,
-    count_change,
+    column,
 )
 
 __all__ = ["Adam"]
@@ -95,17 +95,17 @@ class Adam(Optimizer):
         super().__setstate__(state)
         count_as_tensors(self)
 
-    def _update(self, kernels: Any, group: Group, params: list[Tensor]) -> None:
+    def _update(self, kernels: Any, group: Group, params: list[Tensor], grads: list[Any]) -> None:
         amsgrad = group["amsgrad"]
         states = [self.state[p] or self._start(p, amsgrad) for p in params]
         beta1, beta2 = group["betas"]
         kernels.adam_step(
             arrays(params),
-            arrays(p.grad for p in params),
-            arrays(s["exp_avg"] for s in states),
-            arrays(s["exp_avg_sq"] for s in states),
-            arrays(s["max_exp_avg_sq"] for s in states) if amsgrad else None,
-            arrays(s["step"] for s in states),
+            grads,
+            column(states, "exp_avg"),
+            column(states, "exp_avg_sq"),
+            column(states, "max_exp_avg_sq") if amsgrad else None,
+            column(states, "step"),
             float(group["lr"]),
             float(beta1),
             float(beta2),
@@ -115,7 +115,6 @@ class Adam(Optimizer):
             amsgrad,
             group["maximize"],
         )
-        count_change(params)
 
     def _start(self, parameter: Tensor, amsgrad: bool) -> dict[str, Any]:
         state: dict[str, Any] = self.state[parameter]

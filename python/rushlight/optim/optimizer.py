@@ -161,13 +161,20 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            params = [p for p in group["params"] if p.grad is not None]
+            params, grads = [], []
+            for parameter in group["params"]:
+                grad = parameter.grad
+                if grad is not None:
+                    params.append(parameter)
+                    grads.append(grad._array)
             if params:
-                self._update(kernels_of(params[0]._array), group, params)
+                self._update(kernels_of(grads[0]), group, params, grads)
+                for parameter in params:
+                    parameter._counter[0] += 1  # changed in place
         return loss
 
-    def _update(self, kernels: Any, group: Group, params: list[Tensor]) -> None:
-        """Step `params`, those of the group that have gradients, by one call of a kernel."""
+    def _update(self, kernels: Any, group: Group, params: list[Tensor], grads: list[Any]) -> None:
+        """Step the parameters that have gradients, given as raw arrays, by one call of a kernel."""
         raise NotImplementedError
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -411,12 +418,11 @@ def check_implementation(name: str, group: Group) -> None:
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
 
 
-def arrays(tensors: Iterable[Any]) -> list[Any]:
+def arrays(tensors: list[Tensor]) -> list[Any]:
     """Return the raw arrays of `tensors`."""
     return [tensor._array for tensor in tensors]
 
 
-def count_change(tensors: Iterable[Tensor]) -> None:
-    """Note that `tensors` were changed in place."""
-    for tensor in tensors:
-        tensor._counter[0] += 1
+def column(states: list[dict[str, Any]], name: str) -> list[Any]:
+    """Return the raw arrays of one entry of each state."""
+    return [state[name]._array for state in states]

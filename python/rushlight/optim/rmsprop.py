@@ -15,7 +15,7 @@ from .optimizer import (
     arrays,
     check_implementation,
     check_options,
-    count_change,
+    column,
 )
 
 __all__ = ["RMSprop"]
@@ -94,16 +94,16 @@ class RMSprop(Optimizer):
         super().__setstate__(state)
         count_as_tensors(self)
 
-    def _update(self, kernels: Any, group: Group, params: list[Tensor]) -> None:
+    def _update(self, kernels: Any, group: Group, params: list[Tensor], grads: list[Any]) -> None:
         centered, momentum = group["centered"], group["momentum"]
         states = [self.state[p] or self._start(p, group) for p in params]
         kernels.rmsprop_step(
             arrays(params),
-            arrays(p.grad for p in params),
-            arrays(s["square_avg"] for s in states),
-            arrays(s["grad_avg"] for s in states) if centered else None,
-            arrays(s["momentum_buffer"] for s in states) if momentum > 0 else None,
-            arrays(s["step"] for s in states),
+            grads,
+            column(states, "square_avg"),
+            column(states, "grad_avg") if centered else None,
+            column(states, "momentum_buffer") if momentum > 0 else None,
+            column(states, "step"),
             float(group["lr"]),
             group["alpha"],
             group["eps"],
@@ -111,7 +111,6 @@ class RMSprop(Optimizer):
             momentum,
             group["maximize"],
         )
-        count_change(params)
 
     def _start(self, parameter: Tensor, group: Group) -> dict[str, Any]:
         state: dict[str, Any] = self.state[parameter]

@@ -14,7 +14,6 @@ from .optimizer import (
     arrays,
     check_implementation,
     check_options,
-    count_change,
 )
 
 __all__ = ["SGD"]
@@ -83,29 +82,39 @@ class SGD(Optimizer):
         check_implementation("SGD", defaults)
         super().__init__(params, defaults)
 
-    def _update(self, kernels: Any, group: Group, params: list[Tensor]) -> None:
+    def _update(self, kernels: Any, group: Group, params: list[Tensor], grads: list[Any]) -> None:
         if group["momentum"] == 0:
-            self._call(kernels, group, params, None, first=False)
+            self._call(kernels, group, params, grads, None, first=False)
             return
-        running = [p for p in params if self.state[p].get("momentum_buffer") is not None]
-        if len(running) < len(params):
-            known = {id(p) for p in running}
-            fresh = [p for p in params if id(p) not in known]
-            for p in fresh:
+        new = [self.state[p].get("momentum_buffer") is None for p in params]
+        if not any(new):
+            self._call(kernels, group, params, grads, self._buffers(params), first=False)
+            return
+        for first in (True, False):  # a parameter may get its first gradient late
+            chosen = [i for i, is_new in enumerate(new) if is_new == first]
+            if not chosen:
+                continue
+            some = [params[i] for i in chosen]
+            for p in some if first else ():
                 self.state[p]["momentum_buffer"] = ops.empty_like(p.detach())
-            self._call(kernels, group, fresh, self._buffers(fresh), first=True)
-        if running:
-            self._call(kernels, group, running, self._buffers(running), first=False)
+            some_grads = [grads[i] for i in chosen]
+            self._call(kernels, group, some, some_grads, self._buffers(some), first)
 
     def _buffers(self, params: list[Tensor]) -> list[Any]:
         return [self.state[p]["momentum_buffer"]._array for p in params]
 
     def _call(
-        self, kernels: Any, group: Group, params: list[Tensor], buffers: Any, first: bool
+        self,
+        kernels: Any,
+        group: Group,
+        params: list[Tensor],
+        grads: list[Any],
+        buffers: list[Any] | None,
+        first: bool,
     ) -> None:
         kernels.sgd_step(
             arrays(params),
-            arrays(p.grad for p in params),
+            grads,
             buffers,
             float(group["lr"]),
             group["momentum"],
@@ -115,4 +124,3 @@ class SGD(Optimizer):
             group["maximize"],
             first,
         )
-        count_change(params)

@@ -2,7 +2,7 @@
 
 # ruff: noqa: F403 - the lists of names are those of the families
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rushlight import ops
 
@@ -12,6 +12,13 @@ from ._dropout import *
 from ._linear import *
 from ._loss import *
 from ._pooling import *
+
+if TYPE_CHECKING:
+    from rushlight.ops.linalg import linear as linear
+    from rushlight.ops.nn import gelu as gelu
+    from rushlight.ops.nn import sigmoid as sigmoid
+    from rushlight.ops.nn import softplus as softplus
+    from rushlight.ops.pointwise import tanh as tanh
 
 # Operations that have PyTorch's signature already; each is built at its first use.
 _OPS = ("gelu", "linear", "sigmoid", "softplus", "tanh")

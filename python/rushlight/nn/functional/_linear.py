@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rushlight import ops
+from rushlight.dtypes import int64
 from rushlight.tensor import Tensor
 
 __all__ = ["bilinear", "cosine_similarity", "embedding", "normalize", "one_hot"]
@@ -58,13 +59,15 @@ def embedding(
     if sparse:
         raise NotImplementedError("embedding: sparse=True is not supported")
     rows = weight.shape[0]
+    if padding_idx is not None:
+        if not -rows <= padding_idx < rows:
+            raise AssertionError("Padding_idx must be within num_embeddings")
+        padding_idx %= rows
+    looked_up = weight[input]
     if padding_idx is None:
-        padding_idx = -1
-    elif not -rows <= padding_idx < rows:
-        raise AssertionError("Padding_idx must be within num_embeddings")
-    elif padding_idx < 0:
-        padding_idx += rows
-    return ops.embedding(weight, input, padding_idx)
+        return looked_up
+    padding = ops.eq(input, padding_idx).unsqueeze(-1)
+    return ops.where(padding, looked_up.detach(), looked_up)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
@@ -87,7 +90,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if greatest >= num_classes:
         raise RuntimeError("Class values must be smaller than num_classes.")
     classes = ops.arange(num_classes, device=tensor.device)
-    return (tensor.unsqueeze(-1) == classes).long()
+    return ops.to(ops.eq(tensor.unsqueeze(-1), classes), int64)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:

@@ -55,7 +55,7 @@ def _reduce(loss: Tensor, reduction: str, total_weight: Tensor | None = None) ->
 
 
 def _warn_of_broadcast(input: Tensor, target: Tensor) -> None:
-    if input.shape != target.shape:
+    if input._array.shape != target._array.shape:  # `shape` itself makes a Size
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size "
             f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
@@ -279,7 +279,7 @@ def cross_entropy(
         )
     dim = 0 if input.dim() == 1 else 1
     logs = ops.log_softmax_along(input, dim)
-    if input.shape == target.shape and target.is_floating_point():
+    if target.is_floating_point() and target.shape == input.shape:
         return _soft_cross_entropy(logs, target, weight, reduction, label_smoothing, dim)
     loss, _ = ops.nll_loss(logs, target, weight, ignore_index, reduction)
     if label_smoothing == 0:

@@ -2,6 +2,18 @@
 
 # ruff: noqa: F403 - the lists of names are those of the families
 
+from . import (
+    activation,
+    container,
+    conv,
+    dropout,
+    flatten,
+    linear,
+    loss,
+    parameters,
+    pooling,
+    sparse,
+)
 from .activation import *
 from .container import *
 from .conv import *
@@ -9,7 +21,19 @@ from .dropout import *
 from .flatten import *
 from .linear import *
 from .loss import *
-from .module import Module as Module
+from .module import Module
 from .parameters import *
 from .pooling import *
 from .sparse import *
+
+__all__ = ["Module"]
+__all__ += activation.__all__
+__all__ += container.__all__
+__all__ += conv.__all__
+__all__ += dropout.__all__
+__all__ += flatten.__all__
+__all__ += linear.__all__
+__all__ += loss.__all__
+__all__ += parameters.__all__
+__all__ += pooling.__all__
+__all__ += sparse.__all__

@@ -29,8 +29,6 @@ class HookedCall:
     _forward_hooks_always_called: OrderedDict[int, bool]
     _forward_pre_hooks: OrderedDict[int, Hook]
     _forward_pre_hooks_with_kwargs: OrderedDict[int, bool]
-    _backward_hooks: OrderedDict[int, Hook]
-    _backward_pre_hooks: OrderedDict[int, Hook]
     forward: Hook
 
     def register_forward_pre_hook(

@@ -27,8 +27,6 @@ HOOKS = (
     "_forward_hooks_always_called",
     "_forward_pre_hooks",
     "_forward_pre_hooks_with_kwargs",
-    "_backward_hooks",
-    "_backward_pre_hooks",
     "_state_dict_hooks",
     "_state_dict_pre_hooks",
     "_load_state_dict_pre_hooks",
@@ -101,12 +99,7 @@ class Module(Tree, HookedCall, StateDict, Conversion):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return ``forward(*args, **kwargs)``, with the hooks around it where there are any."""
-        if (
-            self._forward_hooks
-            or self._forward_pre_hooks
-            or self._backward_hooks
-            or self._backward_pre_hooks
-        ):
+        if self._forward_hooks or self._forward_pre_hooks:
             return self._call_with_hooks(args, kwargs)
         return self.forward(*args, **kwargs)
 
@@ -258,7 +251,7 @@ class Module(Tree, HookedCall, StateDict, Conversion):
 
     def __delattr__(self, name: str) -> None:
         for kind in REGISTRIES:
-            if name in self.__dict__[kind]:
+            if name in self.__dict__.get(kind, ()):
                 del self.__dict__[kind][name]
                 self.__dict__.pop(name, None)
                 self._non_persistent_buffers_set.discard(name)

@@ -24,7 +24,7 @@ def _grads(parameters: Tensors) -> list[Tensor]:
 def _norm(x: Tensor, norm_type: float) -> Tensor:
     magnitudes = x.abs()
     if norm_type == float("inf"):
-        return magnitudes.max()
+        return ops.amax(magnitudes)
     if norm_type == 2.0:
         return (x * x).sum().sqrt()
     return (magnitudes**norm_type).sum() ** (1.0 / norm_type)

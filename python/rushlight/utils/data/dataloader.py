@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from typing import Any, Generic, TypeVar
 
-import rushlight
+from rushlight.random import Generator
 from rushlight.utils.data._utils.collate import default_collate, default_convert
 from rushlight.utils.data._utils.fetch import FetchPlan
 from rushlight.utils.data._utils.pin_memory import can_pin, pinned
@@ -65,6 +65,7 @@ class DataLoader(Generic[T_co]):
     """
 
     _initialized = False
+    _iterator: Any = None  # of persistent workers, from the first pass on
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class DataLoader(Generic[T_co]):
         timeout: float = 0,
         worker_init_fn: Callable[[int], None] | None = None,
         multiprocessing_context: Any = None,
-        generator: rushlight.Generator | None = None,
+        generator: Generator | None = None,
         *,
         prefetch_factor: int | None = None,
         persistent_workers: bool = False,
@@ -88,39 +89,33 @@ class DataLoader(Generic[T_co]):
         in_order: bool = True,
     ) -> None:
         _check_worker_options(num_workers, timeout, prefetch_factor, persistent_workers)
-        multiprocessing_context = _context(multiprocessing_context, num_workers)
+        _check_batch_options(dataset, batch_size, shuffle, sampler, batch_sampler, drop_last)
         if pin_memory_device:
             raise NotImplementedError("DataLoader: pin_memory_device is not supported")
-        if isinstance(dataset, IterableDataset):
-            _check_iterable_options(shuffle, sampler, batch_sampler)
-        _check_batch_options(batch_size, shuffle, sampler, batch_sampler, drop_last)
-
-        if batch_sampler is not None:
-            batch_size = None
         if sampler is None:
             sampler = _default_sampler(dataset, bool(shuffle), generator)
-        if batch_sampler is None and batch_size is not None:
+        if batch_sampler is not None:
+            batch_size = None
+        elif batch_size is not None:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
+        default = default_convert if batch_sampler is None else default_collate
 
         self.dataset = dataset
         self.batch_size = batch_size
         self.sampler = sampler
         self.batch_sampler = batch_sampler
         self.num_workers = num_workers
-        self.collate_fn = collate_fn or (
-            default_convert if batch_sampler is None else default_collate
-        )
+        self.collate_fn = collate_fn or default
         self.pin_memory = pin_memory
         self.drop_last = drop_last
         self.timeout = timeout
         self.worker_init_fn = worker_init_fn
-        self.multiprocessing_context = multiprocessing_context
+        self.multiprocessing_context = _context(multiprocessing_context, num_workers)
         self.generator = generator
         self.prefetch_factor = 2 if num_workers > 0 and prefetch_factor is None else prefetch_factor
         self.persistent_workers = persistent_workers
         self.pin_memory_device = pin_memory_device
         self.in_order = in_order
-        self._iterator: Any = None  # of persistent workers
         self._initialized = True
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -185,9 +180,7 @@ class SingleProcessIterator(Iterator[Any]):
         return pinned(batch) if self._pin else batch
 
 
-def _default_sampler(
-    dataset: Any, shuffle: bool, generator: rushlight.Generator | None
-) -> Iterable[Any]:
+def _default_sampler(dataset: Any, shuffle: bool, generator: Generator | None) -> Iterable[Any]:
     if isinstance(dataset, IterableDataset):
         return repeat(None)
     return RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
@@ -254,8 +247,15 @@ def _check_iterable_options(shuffle: bool | None, sampler: Any, batch_sampler: A
 
 
 def _check_batch_options(
-    batch_size: int | None, shuffle: bool | None, sampler: Any, batch_sampler: Any, drop_last: bool
+    dataset: Any,
+    batch_size: int | None,
+    shuffle: bool | None,
+    sampler: Any,
+    batch_sampler: Any,
+    drop_last: bool,
 ) -> None:
+    if isinstance(dataset, IterableDataset):
+        _check_iterable_options(shuffle, sampler, batch_sampler)
     if sampler is not None and shuffle:
         raise ValueError("sampler option is mutually exclusive with shuffle")
     if batch_sampler is not None and (

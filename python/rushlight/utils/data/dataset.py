@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, Generic, TypeVar
 
-import rushlight
+from rushlight import ops
+from rushlight.random import Generator
 from rushlight.tensor import Tensor
 
 T = TypeVar("T")
@@ -217,7 +218,7 @@ class Subset(Dataset[T_co]):
 def random_split(
     dataset: Dataset[T],
     lengths: Sequence[int | float],
-    generator: rushlight.Generator | None = None,
+    generator: Generator | None = None,
 ) -> list[Subset[T]]:
     """Split a dataset into disjoint random subsets.
 
@@ -245,7 +246,7 @@ def random_split(
         sizes = list(lengths)  # type: ignore[arg-type]  # their sum is checked next
     if sum(sizes) != total:
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
-    indices = rushlight.randperm(total, generator=generator).tolist()
+    indices = ops.randperm(total, generator=generator).tolist()
     ends = accumulate(sizes)
     return [
         Subset(dataset, indices[end - size : end]) for end, size in zip(ends, sizes, strict=True)

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-import rushlight
+from rushlight import ops
+from rushlight.dtypes import float64, int64
+from rushlight.random import Generator
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -63,7 +65,7 @@ class RandomSampler(Sampler[int]):
         data_source: Sized,
         replacement: bool = False,
         num_samples: int | None = None,
-        generator: rushlight.Generator | None = None,
+        generator: Generator | None = None,
     ) -> None:
         self.data_source = data_source
         self.replacement = replacement
@@ -84,16 +86,16 @@ class RandomSampler(Sampler[int]):
         n = len(self.data_source)
         generator = self.generator
         if generator is None:
-            generator = rushlight.Generator()
+            generator = Generator()
             generator.manual_seed(draw_seed())
         # The blocks PyTorch draws in; the last one is drawn even when nothing of it is wanted.
         block = 32 if self.replacement else n
         whole, rest = divmod(self.num_samples, block)
         for count in [block] * whole + [rest]:
             if self.replacement:
-                yield from rushlight.randint(n, (count,), generator=generator).tolist()
+                yield from ops.randint(n, (count,), generator=generator).tolist()
             else:
-                yield from rushlight.randperm(n, generator=generator).tolist()[:count]
+                yield from ops.randperm(n, generator=generator).tolist()[:count]
 
     def __len__(self) -> int:
         return self.num_samples
@@ -107,14 +109,12 @@ class SubsetRandomSampler(Sampler[int]):
         generator: where to draw from; None is the default generator.
     """
 
-    def __init__(
-        self, indices: Sequence[int], generator: rushlight.Generator | None = None
-    ) -> None:
+    def __init__(self, indices: Sequence[int], generator: Generator | None = None) -> None:
         self.indices = indices
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        for i in rushlight.randperm(len(self.indices), generator=self.generator).tolist():
+        for i in ops.randperm(len(self.indices), generator=self.generator).tolist():
             yield self.indices[i]
 
     def __len__(self) -> int:
@@ -139,11 +139,11 @@ class WeightedRandomSampler(Sampler[int]):
         weights: Sequence[float],
         num_samples: int,
         replacement: bool = True,
-        generator: rushlight.Generator | None = None,
+        generator: Generator | None = None,
     ) -> None:
         _check_count("num_samples", num_samples)
         _check_bool("replacement", replacement)
-        self.weights = rushlight.as_tensor(weights, dtype=rushlight.float64)
+        self.weights = ops.as_tensor(weights, dtype=float64)
         if self.weights.dim() != 1:
             raise ValueError(
                 "weights should be a 1d sequence but given "
@@ -154,7 +154,7 @@ class WeightedRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        drawn = rushlight.multinomial(
+        drawn = ops.multinomial(
             self.weights, self.num_samples, self.replacement, generator=self.generator
         )
         yield from drawn.tolist()
@@ -201,9 +201,9 @@ class BatchSampler(Sampler[list[int]]):
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 
 
-def draw_seed(generator: rushlight.Generator | None = None) -> int:
+def draw_seed(generator: Generator | None = None) -> int:
     """One uniform integer in [0, 2**63), as PyTorch draws the seeds of samplers and workers."""
-    return int(rushlight.empty((), dtype=rushlight.int64).random_(generator=generator).item())
+    return int(ops.empty((), dtype=int64).random_(generator=generator).item())
 
 
 def _check_count(name: str, value: Any, allow_bool: bool = False) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-import rushlight
+from rushlight import ops
+from rushlight.dtypes import float64
 from rushlight.tensor import Tensor
 
 CollateMap = dict[type | tuple[type, ...], Callable[..., Any]]
@@ -32,7 +33,7 @@ def default_convert(data: Any) -> Any:
         {'x': tensor([0, 1]), 'name': 'a'}
     """
     if isinstance(data, np.ndarray | np.generic) and data.dtype.kind not in "SUO":
-        return rushlight.as_tensor(data)
+        return ops.as_tensor(data)
     if isinstance(data, Mapping):
         return _with_values(data, {key: default_convert(value) for key, value in data.items()})
     if isinstance(data, Sequence) and not isinstance(data, str | bytes):
@@ -136,25 +137,25 @@ def _unsupported(kind: Any) -> TypeError:
 
 
 def _stack(batch: Sequence[Tensor], *, collate_fn_map: CollateMap | None) -> Any:
-    return rushlight.stack(list(batch), 0)
+    return ops.stack(list(batch), 0)
 
 
 def _stack_arrays(batch: Sequence[Any], *, collate_fn_map: CollateMap | None) -> Any:
     if batch[0].dtype.kind in "SUO":
         raise _unsupported(batch[0].dtype)
-    return collate([rushlight.as_tensor(array) for array in batch], collate_fn_map=collate_fn_map)
+    return collate([ops.as_tensor(array) for array in batch], collate_fn_map=collate_fn_map)
 
 
 def _from_scalars(batch: Sequence[Any], *, collate_fn_map: CollateMap | None) -> Any:
-    return rushlight.as_tensor(np.array(batch))
+    return ops.as_tensor(np.array(batch))
 
 
 def _from_floats(batch: Sequence[float], *, collate_fn_map: CollateMap | None) -> Any:
-    return rushlight.tensor(batch, dtype=rushlight.float64)
+    return ops.tensor(batch, dtype=float64)
 
 
 def _from_integers(batch: Sequence[int], *, collate_fn_map: CollateMap | None) -> Any:
-    return rushlight.tensor(batch)
+    return ops.tensor(batch)
 
 
 def _unchanged(batch: Any, *, collate_fn_map: CollateMap | None) -> Any:

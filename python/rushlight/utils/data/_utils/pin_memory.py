@@ -6,13 +6,14 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import rushlight
 from rushlight.tensor import Tensor
 
 
 def can_pin() -> bool:
     """Whether there is a device to pin memory for; warns when there is none, as PyTorch does."""
-    if rushlight.cuda.is_available():
+    from rushlight import cuda  # only who asks for pinned memory waits for it
+
+    if cuda.is_available():
         return True
     warnings.warn(
         "'pin_memory' argument is set as true but no accelerator is found, "

@@ -6,20 +6,22 @@ wait for the other: the worker goes on computing while its batches are not fetch
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 import random
 import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
 from queue import SimpleQueue
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-import rushlight
+from rushlight._kernels import set_num_threads
+from rushlight.random import manual_seed
 from rushlight.utils.data._utils import info
 from rushlight.utils.data._utils.fetch import FetchPlan
 from rushlight.utils.data.dataset import IterableDataset
@@ -42,6 +44,9 @@ class WorkerSetup:
     num_workers: int
     base_seed: int
     init_fn: Callable[[int], None] | None
+
+
+STOP = None
 
 
 @dataclass(frozen=True)
@@ -75,13 +80,12 @@ class Failure:
             kind = RuntimeError
         return cls(kind, message)
 
-    def reraise(self) -> NoReturn:
-        """Raise it here, as a RuntimeError where its type takes more than a message."""
+    def exception(self) -> Exception:
+        """It again, as a RuntimeError where its type takes more than a message."""
         try:
-            error = self.kind(_Verbatim(self.message))
+            return self.kind(_Verbatim(self.message))
         except Exception:
-            error = RuntimeError(self.message)
-        raise error
+            return RuntimeError(self.message)
 
 
 class _Verbatim(str):
@@ -92,38 +96,40 @@ class _Verbatim(str):
 
 
 def serve(setup: WorkerSetup, link: Connection) -> None:
-    """Answer tasks until the main process closes the link.
+    """Answer tasks until the main process says stop, or is gone.
 
     Args:
         setup: what to do.
-        link: brings tasks ``(epoch, index)``; takes answers ``(epoch, batch)``, in the same order,
-            where a batch may be `Ended` or a `Failure`. A new epoch starts the dataset anew.
+        link: brings tasks ``(epoch, index)`` and `STOP`; takes answers ``(epoch, batch)`` in the
+            order of the tasks, where a batch may be `Ended` or a `Failure`. A new epoch starts the
+            dataset anew.
     """
-    tasks: SimpleQueue[tuple[int, Any]] = SimpleQueue()
+    tasks: SimpleQueue[Any] = SimpleQueue()
     answers: SimpleQueue[Any] = SimpleQueue()
-    closed = threading.Event()
-    threading.Thread(target=_receive, args=(link, tasks, closed), daemon=True).start()
+    stopped = threading.Event()
+    threading.Thread(target=_receive, args=(link, tasks, stopped), daemon=True).start()
     threading.Thread(target=_send, args=(link, answers), daemon=True).start()
     try:
         read = _reader(setup)
         while True:
-            epoch, index = tasks.get()
-            if closed.is_set():
+            task = tasks.get()
+            if stopped.is_set():
                 return
+            epoch, index = task
             answers.put(_packed(epoch, read(epoch, index), setup.number))
     except KeyboardInterrupt:
         pass  # the main process has received it too, and reports it
 
 
-def _receive(
-    link: Connection, tasks: SimpleQueue[tuple[int, Any]], closed: threading.Event
-) -> None:
-    try:
-        while True:
-            tasks.put(link.recv())
-    except (EOFError, OSError):
-        closed.set()
-        tasks.put((0, None))  # wakes the loop of `serve` up
+def _receive(link: Connection, tasks: SimpleQueue[Any], stopped: threading.Event) -> None:
+    # The end of the link cannot say that the main process is gone: forked processes, this one too,
+    # hold copies of the other end.
+    main = multiprocessing.parent_process()
+    assert main is not None
+    while link in wait([link, main.sentinel]) and (task := link.recv()) != STOP:
+        tasks.put(task)
+    stopped.set()
+    tasks.put(STOP)  # wakes the loop of `serve` up
 
 
 def _send(link: Connection, answers: SimpleQueue[Any]) -> None:
@@ -170,10 +176,10 @@ def _reader(setup: WorkerSetup) -> Callable[[int, Any], Any]:
 
 
 def _initialise(setup: WorkerSetup) -> None:
-    rushlight.set_num_threads(1)
+    set_num_threads(1)
     seed = setup.base_seed + setup.number
     random.seed(seed)
-    rushlight.manual_seed(seed)
+    manual_seed(seed)
     words = [setup.number, setup.base_seed & 0xFFFFFFFF, setup.base_seed >> 32, 0]
     np.random.seed(np.random.SeedSequence(words).generate_state(4))  # as PyTorch's workers
     info.current = info.WorkerInfo(setup.number, setup.num_workers, seed, setup.plan.dataset)

@@ -10,12 +10,13 @@ import os
 import weakref
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import cycle
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rushlight.utils.data._utils.pin_memory import can_pin, pinned
-from rushlight.utils.data._utils.worker import Ended, Failure, WorkerSetup, serve
+from rushlight.utils.data._utils.worker import STOP, Ended, Failure, WorkerSetup, serve
 from rushlight.utils.data.sampler import draw_seed
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Worker:
         self.process = context.Process(target=serve, args=(setup, theirs), daemon=True)
         self.process.start()
         theirs.close()  # its death is then the end of the link
+        self.sentinel: int = self.process.sentinel
         self.active = True
 
 
@@ -90,7 +92,7 @@ class MultiProcessIterator(Iterator[Any]):
                 continue
             self._assign(None if self._in_order else worker)
             if isinstance(batch, Failure):
-                batch.reraise()
+                raise batch.exception()
             return pinned(batch) if self._pin else batch
         if not self._persistent:
             self._stop()
@@ -135,22 +137,24 @@ class MultiProcessIterator(Iterator[Any]):
         self._report_death()
 
     def _sentinels(self) -> list[int]:
-        return [worker.process.sentinel for worker in self._workers]
+        return [worker.sentinel for worker in self._workers]
 
     def _report_death(self) -> NoReturn:
         """Raise for the workers that are dead, and let the others go."""
-        wait(self._sentinels(), _GRACE_S)  # a link may close a moment before its process ends
-        dead = [worker.process.pid for worker in self._workers if not worker.process.is_alive()]
+        # A link may end a moment before its process does.
+        gone = wait(self._sentinels(), _GRACE_S)
+        pids = [str(worker.process.pid) for worker in self._workers if worker.sentinel in gone]
         self._under_way.clear()
         self._stop()
-        pids = ", ".join(map(str, dead))
-        raise RuntimeError(f"DataLoader worker (pid(s) {pids}) exited unexpectedly")
+        raise RuntimeError(f"DataLoader worker (pid(s) {', '.join(pids)}) exited unexpectedly")
 
 
 def _stop(workers: list[Worker], owner: int) -> None:
     if os.getpid() != owner:
         return  # a forked child has inherited the finalizer, but not the workers
     for worker in workers:
+        with suppress(OSError):  # it may be dead
+            worker.link.send(STOP)
         worker.link.close()
     for worker in workers:
         worker.process.join(_GRACE_S)

@@ -29,6 +29,10 @@ using Vector = typename VectorOf<T>::type;
 template <class T>
 constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
 
+// Signed integers of the lanes' width: what comparing two vectors gives.
+template <class T>
+using Mask = decltype(Vector<T>{} < Vector<T>{});
+
 template <class T>
 inline Vector<T> load(const T* p) {
   return *reinterpret_cast<const typename VectorOf<T>::unaligned*>(p);

@@ -1,0 +1,26 @@
+"""Kernels over CuPy arrays, under the names of the CPU's.
+
+Pointwise kernels and optimizer steps are compiled at run time from the headers that the CPU's are
+built from; matrix products are cuBLAS's; the rest is composed of CuPy's own kernels. Importing this
+package costs nothing: CuPy is loaded when the first array is made, see `runtime`.
+"""
+
+from __future__ import annotations
+
+from rushlight.backend.common import *  # noqa: F403
+from rushlight.backend.cuda.arrays import *  # noqa: F403
+from rushlight.backend.cuda.loss import *  # noqa: F403
+from rushlight.backend.cuda.nn import *  # noqa: F403
+from rushlight.backend.cuda.optim import *  # noqa: F403
+from rushlight.backend.cuda.pointwise import *  # noqa: F403
+from rushlight.backend.cuda.random import *  # noqa: F403
+from rushlight.backend.cuda.reduction import *  # noqa: F403
+from rushlight.backend.cuda.runtime import (
+    empty_cache as empty_cache,
+)
+from rushlight.backend.cuda.runtime import (
+    memory_stats as memory_stats,
+)
+from rushlight.backend.cuda.runtime import (
+    reset_peak_memory as reset_peak_memory,
+)

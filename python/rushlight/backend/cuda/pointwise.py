@@ -1,0 +1,167 @@
+"""Pointwise kernels, generated from scalar.h: one for each of its functors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rushlight import _kernels, errors
+from rushlight._kernels import POINTWISE as _TABLE
+from rushlight.backend.cuda.checks import (
+    broadcast_shape,
+    check_destination,
+    overlaps,
+    proxy,
+    refuse,
+)
+from rushlight.backend.cuda.elementwise import kernel
+from rushlight.backend.cuda.runtime import cp
+
+# Names of the kernels that take a destination as their last argument.
+POINTWISE = frozenset(name for name, _, _ in _TABLE)
+
+__all__ = ["POINTWISE", "assign", "cast", "copy", "result_type", "where", *sorted(POINTWISE)]
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...
+
+
+_OPERANDS = ("x", "y", "z", "w")
+_BOOL = np.dtype(np.bool_)
+_CATEGORIES = {"b": 0, "u": 1, "i": 1, "f": 2}
+
+
+def operation(name: str, arity: int) -> str:
+    """The statement that computes one element."""
+    return f"out = rush::device::op::{name}{{}}({', '.join(_OPERANDS[:arity])})"
+
+
+def functor_kernel(name: str, arity: int, dtype: np.dtype[Any], result: np.dtype[Any]) -> Any:
+    """The kernel of a functor of scalar.h for operands of one type."""
+    inputs = ", ".join(f"{dtype} {x}" for x in _OPERANDS[:arity])
+    return kernel(inputs, f"{result} out", operation(name, arity), f"rush_{name}", "scalar.h")
+
+
+# ---- Operands ----
+
+
+def result_type(*operands: Any) -> np.dtype[Any]:
+    """PyTorch's result type of arrays and numbers."""
+    return _kernels.result_type(*map(_typed, operands))
+
+
+def _typed(x: Any) -> Any:
+    return proxy(x.dtype, x.ndim > 0) if hasattr(x, "dtype") else x
+
+
+def converted(x: Any, dtype: np.dtype[Any]) -> Any:
+    """An operand as a kernel for `dtype` takes it: a CuPy array, or a NumPy scalar.
+
+    Raises:
+        RuntimeError: for an array on the CPU, unless it is 0-dim.
+    """
+    if isinstance(x, cp.ndarray):
+        return x if x.dtype == dtype else x.astype(dtype)
+    if getattr(x, "ndim", 0):
+        raise errors.different_devices([f"cuda:{cp.cuda.runtime.getDevice()}", "cpu"])
+    return _kernels.copy(np.asarray(x), dtype)[()]
+
+
+def _check_shapes(name: str, operands: tuple[Any, ...]) -> tuple[int, ...]:
+    """The shape that the operands broadcast to."""
+    shapes = {x.shape for x in operands if hasattr(x, "shape")}
+    shape = shapes.pop() if len(shapes) == 1 else broadcast_shape(*shapes)
+    if shape is None:
+        refuse(name, *operands)
+    return shape
+
+
+def _defined(kind: str, dtype: np.dtype[Any]) -> bool:
+    if kind == "numeric":
+        return dtype.kind != "b"
+    return kind != "bitwise" or dtype.kind != "f"
+
+
+# ---- Kernels ----
+
+
+def _build(name: str, arity: int, kind: str) -> Callable[..., Any]:
+    """The kernel of one functor: settles types and shapes, converts, launches."""
+    # A Python float lifts integers to the default type, and leaves floating types as they are.
+    lift = (1.0,) if kind == "floating" else ()
+    divides = name in ("floor_divide", "remainder")
+
+    def pointwise(*operands: Any, out: Any = None) -> Any:
+        if len(operands) == arity + 1:
+            *operands, out = operands  # type: ignore[assignment]
+        if len(operands) != arity:
+            raise TypeError(f"{name}() takes {arity} operands, got {len(operands)}")
+        dtype = result_type(*operands, *lift)
+        if not _defined(kind, dtype):
+            refuse(name, *operands)
+        shape = _check_shapes(name, operands)
+        values = [converted(x, dtype) for x in operands]
+        if divides and dtype.kind != "f" and bool((values[1] == 0).any()):
+            raise RuntimeError("ZeroDivisionError")
+        result = _BOOL if kind == "compare" else dtype
+        launch = functor_kernel(name, arity, dtype, result)
+        if out is None:
+            return launch(*values)
+        if out.shape != shape or _CATEGORIES[result.kind] > _CATEGORIES[out.dtype.kind]:
+            refuse(name, *operands, out)
+        check_destination(out)
+        racing = [x for x in values if isinstance(x, cp.ndarray) and overlaps(out, x)]
+        if racing or out.dtype != result:
+            assign(out, launch(*values))
+        else:
+            launch(*values, out)
+        return out
+
+    pointwise.__name__ = pointwise.__qualname__ = name
+    pointwise.__doc__ = f"The functor {name} of scalar.h, element by element, with broadcasting."
+    return pointwise
+
+
+for _name, _arity, _kind in _TABLE:
+    globals()[_name] = _build(_name, _arity, _kind)
+
+
+def where(condition: Any, x: Any, y: Any, out: Any = None) -> Any:
+    """``x`` where `condition` holds, else ``y``."""
+    if condition.dtype.kind != "b":
+        refuse("where", condition, x, y)
+    _check_shapes("where", (condition, x, y))
+    dtype = result_type(x, y)
+    choice = converted(condition, _BOOL)
+    result = cp.where(choice, converted(x, dtype), converted(y, dtype))
+    if out is None:
+        return result
+    assign(out, result)
+    return out
+
+
+# ---- Copies ----
+
+
+def copy(x: Any, dtype: np.dtype[Any] | None = None) -> Any:
+    """A contiguous copy, converted to `dtype`."""
+    return x.astype(x.dtype if dtype is None else dtype, order="C")
+
+
+cast = copy
+
+
+def assign(out: Any, x: Any) -> None:
+    """``out[...] = x[...]``, with broadcasting and conversion."""
+    shape = getattr(x, "shape", ())
+    if shape not in ((), out.shape) and broadcast_shape(out.shape, shape) != out.shape:
+        refuse("assign", out, x)
+    check_destination(out)
+    if not isinstance(x, cp.ndarray):
+        x = converted(x, out.dtype)
+    elif overlaps(out, x):
+        x = x.copy()
+    out[...] = x

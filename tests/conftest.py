@@ -1,0 +1,66 @@
+"""Fixtures of every test: PyTorch as an oracle, the tolerances, seeds, and settings put back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rushlight
+
+# Relative and absolute tolerance, for each element, against NumPy in float64 and against PyTorch.
+TOLERANCES = {"float32": (1e-6, 1e-7), "float64": (1e-12, 1e-14)}
+
+# Looser rows: op, element type -> tolerance; the reason stands above each group.
+LOOSER: dict[tuple[str, str], tuple[float, float]] = {}
+
+
+def tolerance(op: str, dtype: np.dtype[Any]) -> tuple[float, float]:
+    """The row of the table for an op's values; exact for integers and bools."""
+    return LOOSER.get((op, dtype.name), TOLERANCES.get(dtype.name, (0.0, 0.0)))
+
+
+@pytest.fixture(scope="session")
+def torch() -> Any:
+    """PyTorch; tests that compare with it are skipped without it."""
+    return pytest.importorskip("torch")
+
+
+@pytest.fixture(autouse=True)
+def settings() -> Iterator[None]:
+    """The same seed for each test, and the defaults again after it."""
+    threads = rushlight.get_num_threads()
+    rushlight.manual_seed(0)
+    yield
+    rushlight.set_num_threads(threads)
+    rushlight.set_grad_enabled(True)
+    rushlight.set_default_dtype(rushlight.float32)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers that do not depend on what the library draws."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def assert_close() -> Callable[..., None]:
+    """``assert_close(mine, expected, op, what)``: within the op's tolerance, NaN equal to NaN."""
+
+    def check(mine: Any, expected: Any, op: str = "", what: str = "") -> None:
+        mine, expected = as_array(mine), as_array(expected)
+        rtol, atol = tolerance(op, mine.dtype)
+        message = f"{op} {what}: shape {mine.shape} and {expected.shape}"
+        assert mine.shape == expected.shape, message
+        np.testing.assert_allclose(
+            mine.astype(np.float64), expected.astype(np.float64), rtol, atol, err_msg=message
+        )
+
+    return check
+
+
+def as_array(value: Any) -> np.ndarray[Any, Any]:
+    """The values of a tensor of either library, or of an array."""
+    return np.asarray(value.detach().numpy() if hasattr(value, "detach") else value)

@@ -1,0 +1,392 @@
+"""Every row of op_cases.py: values, layouts, types, gradients of both orders, in-place forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from case import FLOATS, Case
+from op_cases import CASES
+
+import rushlight
+from rushlight import backend, ops
+from rushlight.ops import _registry
+
+Arrays = list[np.ndarray[Any, Any]]
+CELLS = [(case, dtype) for case in CASES for dtype in case.dtypes]
+each_cell = pytest.mark.parametrize(("case", "dtype"), CELLS, ids=lambda v: str(v))
+FLOAT_CELLS = [(case, dtype) for case, dtype in CELLS if dtype in FLOATS]
+each_float_cell = pytest.mark.parametrize(("case", "dtype"), FLOAT_CELLS, ids=lambda v: str(v))
+
+
+# ---- Operands ----
+
+
+def draw(case: Case, dtype: str, shapes: Any, rng: np.random.Generator) -> Arrays:
+    """Values for the tensors of one call."""
+    arrays = []
+    for position, (shape, domain) in enumerate(zip(shapes, case.domains, strict=True)):
+        if position in case.fixed:
+            arrays.append(np.asarray(domain(rng, shape)))
+        elif dtype in FLOATS:
+            arrays.append(np.asarray(domain(rng, shape)).astype(dtype))
+        else:
+            low, high = (0, 2) if dtype == "bool" else case.integers
+            low = max(low, 0) if dtype == "uint8" else low
+            arrays.append(rng.integers(low, high, shape).astype(dtype))
+    return arrays
+
+
+def wide(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """As a reference takes it: floats as float64, integers as int64."""
+    kinds: dict[str, Any] = {"f": np.float64, "i": np.int64, "u": np.int64, "b": np.bool_}
+    return array.astype(kinds[array.dtype.kind])
+
+
+def contiguous(array: Any) -> Any:
+    return array
+
+
+def transposed(array: Any) -> Any:
+    return np.array(array.T, order="C").T
+
+
+def strided(array: Any) -> Any:
+    if not array.ndim:
+        return np.stack([array, array])[1, ...]
+    gaps = np.zeros([2 * n + 1 for n in array.shape], array.dtype)
+    view = gaps[tuple(slice(1, 2 * n, 2) for n in array.shape)]
+    view[...] = array
+    return view
+
+
+def broadcast(array: Any) -> Any:
+    """The first slice of the first dimension for all; writing is not allowed."""
+    return np.broadcast_to(array[:1], array.shape) if array.ndim and array.size else array
+
+
+LAYOUTS: tuple[Callable[..., Any], ...] = (contiguous, transposed, strided, broadcast)
+MIXED = [(a, b) for a in LAYOUTS for b in LAYOUTS if a is b or contiguous in (a, b)]
+
+
+def calls(case: Case, dtype: str, rng: np.random.Generator) -> Iterator[tuple[str, Arrays]]:
+    """The arrays of each call, in each layout, and words that name them."""
+    for shapes in case.shapes:
+        drawn = draw(case, dtype, shapes, rng)
+        pairs = MIXED if len(shapes) > 1 else [(layout, layout) for layout in LAYOUTS]
+        for first, others in pairs:
+            arrays = [(others if i else first)(array) for i, array in enumerate(drawn)]
+            yield f"{dtype} {shapes} {first.__name__}/{others.__name__}", arrays
+
+
+def tensors_of(arrays: Arrays, grad: bool = False) -> list[Any]:
+    """Tensors over the arrays' own memory, floats as leaves that require grad."""
+    tensors = [rushlight.Tensor._wrap(np.asarray(array)) for array in arrays]
+    for t in tensors:
+        t.requires_grad = grad and t.is_floating_point()
+    return tensors
+
+
+def torch_tensors_of(torch: Any, arrays: Arrays, grad: bool = False) -> list[Any]:
+    tensors = [torch.tensor(np.array(a, order="C")) for a in arrays]
+    return [t.requires_grad_(grad and t.is_floating_point()) for t in tensors]
+
+
+def expected_type(case: Case, dtype: str) -> str:
+    floating = dtype in FLOATS
+    return {
+        "same": dtype,
+        "float": dtype if floating else "float32",
+        "bool": "bool",
+        "int64": "int64",
+        "sum": dtype if floating else "int64",
+    }[case.result]
+
+
+# ---- Values ----
+
+
+@each_cell
+def test_values_and_layouts(case: Case, dtype: str, rng: Any, assert_close: Any) -> None:
+    for what, arrays in calls(case, dtype, rng):
+        before = [array.copy() for array in arrays]
+        out = case.run(ops, *tensors_of(arrays))
+        assert out.dtype is getattr(rushlight, expected_type(case, dtype)), what
+        with np.errstate(all="ignore"):
+            expected = np.asarray(case.reference(*map(wide, arrays)))
+        assert_close(out, expected.astype(out._array.dtype), case.op, what)
+        for array, copy in zip(arrays, before, strict=True):
+            np.testing.assert_array_equal(array, copy, err_msg=f"{case}: an input changed")
+
+
+@each_cell
+def test_values_against_pytorch(
+    case: Case, dtype: str, rng: Any, torch: Any, assert_close: Any
+) -> None:
+    if case.oracle is None:
+        pytest.skip("PyTorch has no such function")
+    for shapes in case.shapes:
+        arrays = draw(case, dtype, shapes, rng)
+        out = case.run(ops, *tensors_of(arrays))
+        theirs = case.oracle(torch, *torch_tensors_of(torch, arrays))
+        assert str(out.dtype) == str(theirs.dtype), shapes
+        assert_close(out, theirs, case.op, f"{dtype} {shapes}")
+
+
+# ---- Gradients ----
+
+
+def gradients(out: Any, leaves: list[Any], weights: Any) -> list[Any]:
+    """Of the weighted sum of `out`, for each leaf."""
+    if out.requires_grad:
+        out.backward(weights)
+    return [leaf.grad for leaf in leaves]
+
+
+@each_float_cell
+def test_gradients_against_pytorch(
+    case: Case, dtype: str, rng: Any, torch: Any, assert_close: Any
+) -> None:
+    if case.oracle is None:
+        pytest.skip("PyTorch has no such function")
+    for what, arrays in calls(case, dtype, rng):
+        mine, theirs = tensors_of(arrays, True), torch_tensors_of(torch, arrays, True)
+        out, their_out = case.run(ops, *mine), case.oracle(torch, *theirs)
+        if "NotImplemented" in str(their_out.grad_fn):
+            continue
+        assert out.requires_grad == their_out.requires_grad, what
+        weights = rng.uniform(0.5, 1.5, out.shape).astype(out._array.dtype)
+        got = gradients(out, mine, rushlight.from_numpy(weights))
+        expected = gradients(their_out, theirs, torch.from_numpy(weights))
+        for i, (g, e) in enumerate(zip(got, expected, strict=True)):
+            assert (g is None) == (e is None), (what, i)
+            if g is not None:
+                assert str(g.dtype) == str(e.dtype)
+                assert_close(g, e, f"{case.op} gradient", f"{what} of input {i}")
+
+
+SMOOTH = [c for c in CASES if c.smooth and "float64" in c.dtypes and c.result != "bool"]
+each_smooth = pytest.mark.parametrize("case", SMOOTH, ids=str)
+STEP = 1e-5
+GRADCHECK = {"rtol": 1e-6, "atol": 1e-7}  # the error of a central difference with this step
+
+
+def weighted_sum(case: Case, tensors: list[Any], weights: Any) -> Any:
+    return (case.run(ops, *tensors) * weights).sum()
+
+
+def along(function: Callable[[Arrays], float], arrays: Arrays, direction: Arrays) -> float:
+    """The directional derivative of a function, by a central difference."""
+    ahead, behind = (
+        [a + step * d if a.dtype.kind == "f" else a for a, d in zip(arrays, direction, strict=True)]
+        for step in (STEP, -STEP)
+    )
+    return (function(ahead) - function(behind)) / (2 * STEP)
+
+
+def directions(case: Case, arrays: Arrays, rng: Any) -> Arrays:
+    return [
+        np.zeros_like(a) if a.dtype.kind != "f" else np.asarray(rng.uniform(-1, 1, a.shape))
+        for a in arrays
+    ]
+
+
+def product(gradients: Any, direction: Arrays) -> float:
+    pairs = zip(gradients, direction, strict=True)
+    return sum(float((g.detach().numpy() * d).sum()) for g, d in pairs if g is not None)
+
+
+def leaves_of(tensors: list[Any]) -> list[Any]:
+    return [t for t in tensors if t.requires_grad]
+
+
+@each_smooth
+def test_gradcheck(case: Case, rng: Any) -> None:
+    """First derivatives against finite differences of values, in a random direction."""
+    for shapes in case.shapes:
+        arrays = draw(case, "float64", shapes, rng)
+        leaves = tensors_of(arrays, True)
+        out = case.run(ops, *leaves)
+        if not out.requires_grad:
+            continue
+        weights = rushlight.from_numpy(rng.uniform(0.5, 1.5, out.shape))
+        out.backward(weights)
+        direction = directions(case, arrays, rng)
+        expected = along(
+            lambda a, w=weights: weighted_sum(case, tensors_of(a), w).item(), arrays, direction
+        )
+        got = product([t.grad for t in leaves], direction)
+        np.testing.assert_allclose(got, expected, **GRADCHECK, err_msg=f"{case} {shapes}")
+
+
+def recorded_gradients(case: Case, arrays: Arrays, weights: Any) -> tuple[list[Any], list[Any]]:
+    """The leaves, and their gradients as tensors of a graph."""
+    leaves = tensors_of(arrays, True)
+    out = weighted_sum(case, leaves, weights)
+    wanted = leaves_of(leaves)
+    found = rushlight.autograd.grad(out, wanted, create_graph=True, allow_unused=True)
+    by_leaf = dict(zip(map(id, wanted), found, strict=True))
+    return leaves, [by_leaf.get(id(leaf)) for leaf in leaves]
+
+
+@each_smooth
+def test_second_order_gradcheck(case: Case, rng: Any) -> None:
+    """Rows run under create_graph: the same first derivatives, and right second ones."""
+    for shapes in case.shapes:
+        arrays = draw(case, "float64", shapes, rng)
+        plain = tensors_of(arrays, True)
+        out = case.run(ops, *plain)
+        if not out.requires_grad:
+            continue
+        weights = rushlight.from_numpy(rng.uniform(0.5, 1.5, out.shape))
+        out.backward(weights)
+        leaves, recorded = recorded_gradients(case, arrays, weights)
+        for leaf, g in zip(plain, recorded, strict=True):
+            assert (g is None) == (leaf.grad is None), (case, shapes)
+            if g is not None:
+                np.testing.assert_allclose(
+                    g.detach().numpy(), leaf.grad.numpy(), rtol=1e-11, atol=1e-12
+                )
+        slope = directions(case, arrays, rng)
+        direction = directions(case, arrays, rng)
+        total = sum(
+            (g * rushlight.from_numpy(s)).sum()
+            for g, s in zip(recorded, slope, strict=True)
+            if g is not None
+        )
+        got = 0.0
+        if total.requires_grad:
+            wanted = leaves_of(leaves)
+            second = rushlight.autograd.grad(total, wanted, allow_unused=True)
+            by_leaf = dict(zip(map(id, wanted), second, strict=True))
+            got = product([by_leaf.get(id(leaf)) for leaf in leaves], direction)
+        expected = along(
+            lambda a, w=weights, s=slope: product(recorded_gradients(case, a, w)[1], s),
+            arrays,
+            direction,
+        )
+        np.testing.assert_allclose(got, expected, **GRADCHECK, err_msg=f"{case} {shapes}")
+
+
+# ---- Fused and composed ----
+
+FUSED = [c for c in CASES if c.op.endswith("_backward") and c.op not in _registry.registry]
+
+
+@pytest.mark.parametrize("case", FUSED, ids=str)
+def test_fused_kernel_equals_composed_op(case: Case, rng: Any, assert_close: Any) -> None:
+    """What runs in an ordinary backward pass equals what runs under create_graph."""
+    for dtype in FLOATS:
+        for what, arrays in calls(case, dtype, rng):
+            composed = case.run(ops, *tensors_of(arrays))
+            assert_close(case.run(backend.cpu, *arrays), composed, case.op, what)
+
+
+# ---- Inf, nan and kinks ----
+
+POINTS = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e-30, -3e30, 100, -100, np.inf, -np.inf, np.nan])
+AT_POINTS = [c for c in CASES if c.points]
+
+
+def points_of(case: Case, dtype: str) -> Arrays:
+    count = len(case.shapes[0])
+    grid = np.meshgrid(*[POINTS.astype(dtype)] * count, indexing="ij")
+    return [np.ascontiguousarray(g.reshape(-1)) for g in grid]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("case", AT_POINTS, ids=str)
+def test_points(case: Case, dtype: str, torch: Any, assert_close: Any) -> None:
+    """Values and gradients where functions have edges, and those of what is not finite."""
+    if case.oracle is None:
+        pytest.skip("PyTorch has no such function")
+    arrays = points_of(case, dtype)
+    mine, theirs = tensors_of(arrays, True), torch_tensors_of(torch, arrays, True)
+    out, their_out = case.run(ops, *mine), case.oracle(torch, *theirs)
+    assert_close(out, their_out, case.op, "at points")
+    if not out.requires_grad or "NotImplemented" in str(their_out.grad_fn):
+        return
+    ones = np.ones(out.shape, dtype)
+    got = gradients(out, mine, rushlight.from_numpy(ones))
+    expected = gradients(their_out, theirs, torch.from_numpy(ones))
+    for g, e in zip(got, expected, strict=True):
+        assert_close(g, e, f"{case.op} gradient", "at points")
+
+
+# op, input, gradient: PyTorch's choices at kinks, so that they hold without it too.
+KINKS: list[tuple[str, tuple[float, ...], tuple[float, ...]]] = [
+    ("abs", (0.0,), (0.0,)),
+    ("sign", (0.0,), (0.0,)),
+    ("relu", (0.0,), (0.0,)),
+    ("leaky_relu", (0.0,), (0.01,)),
+    ("elu", (0.0,), (1.0,)),
+    ("floor", (1.0,), (0.0,)),
+    ("maximum", (1.0, 1.0), (0.5, 0.5)),
+    ("minimum", (1.0, 1.0), (0.5, 0.5)),
+    ("l1_loss", (1.0, 1.0), (0.0, 0.0)),
+    ("clamp", (1.0, 1.0), (1.0, 0.0)),
+    ("pow", (0.0, 0.0), (0.0, 0.0)),
+    ("pow", (0.0, 1.0), (1.0, 0.0)),
+]
+
+
+@pytest.mark.parametrize(("op", "x", "expected"), KINKS)
+def test_gradients_at_kinks(op: str, x: Any, expected: Any) -> None:
+    leaves = [rushlight.tensor(v, requires_grad=True) for v in x]
+    getattr(ops, op)(*leaves).backward()
+    assert [leaf.grad.item() for leaf in leaves] == pytest.approx(expected)
+
+
+# ---- Other forms of an op ----
+
+INPLACE = [
+    (case, name)
+    for case in CASES
+    if case.op in _registry.registry and type(case.run).__name__ == "partial"
+    for name, form in _registry.registry[case.op].methods
+    if form == "inplace"
+]
+
+
+@pytest.mark.parametrize(("case", "name"), INPLACE, ids=str)
+def test_in_place_equals_out_of_place(
+    case: Case, name: str, rng: Any, assert_close: Any
+) -> None:
+    """Value, gradients, version, and the same memory."""
+    _, kwargs = case.run.args
+    for shapes in case.shapes:
+        if np.broadcast_shapes(*shapes) != shapes[0]:
+            continue
+        arrays = draw(case, case.dtypes[-1], shapes, rng)
+        plain, changed = tensors_of(arrays, True), tensors_of(arrays, True)
+        out = case.run(ops, *plain)
+        copy = changed[0].clone()
+        memory, version = copy._array, copy._version
+        result = getattr(copy, name)(*changed[1:], **kwargs)
+        assert result is copy and copy._array is memory and copy._version == version + 1
+        assert_close(copy, out, case.op, name)
+        assert copy.requires_grad == out.requires_grad
+        if out.requires_grad:
+            weights = rushlight.from_numpy(rng.uniform(0.5, 1.5, out.shape))
+            expected = gradients(out, plain, weights)
+            for g, e in zip(gradients(copy, changed, weights), expected, strict=True):
+                assert_close(g, e, case.op, name)
+
+
+METHODS = [
+    (case, name)
+    for case in CASES
+    if case.op in _registry.registry and type(case.run).__name__ == "partial"
+    for name, form in _registry.registry[case.op].methods
+    if form == "function"
+]
+
+
+@pytest.mark.parametrize(("case", "name"), METHODS, ids=str)
+def test_method_equals_function(case: Case, name: str, rng: Any, assert_close: Any) -> None:
+    _, kwargs = case.run.args
+    tensors = tensors_of(draw(case, case.dtypes[-1], case.shapes[0], rng))
+    out = getattr(tensors[0], name)(*tensors[1:], **kwargs)
+    assert_close(out, case.run(ops, *tensors), case.op, name)
