@@ -39,9 +39,9 @@ RUSH_DTYPES(RUSH_TRAIT)
 enum class Category : int8_t { kBool, kIntegral, kFloating };
 
 constexpr Category category(DType d) {
-  return d == DType::kBool      ? Category::kBool
+  return d == DType::kBool     ? Category::kBool
          : d < DType::kFloat32 ? Category::kIntegral
-                                : Category::kFloating;
+                               : Category::kFloating;
 }
 
 constexpr int64_t itemsize(DType d) {

@@ -42,7 +42,7 @@ def off_integers(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 def distinct(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     """Numbers no two of which are close, so that an extreme has no rival."""
     count = math.prod(shape)
-    return (rng.permutation(count).reshape(shape) - count / 2 + 0.25) / 4
+    return (rng.permutation(count).reshape(shape) - count / 2 + 0.25) * (4 / max(count, 1))
 
 
 def condition(rng: np.random.Generator, shape: Shape) -> np.ndarray:
@@ -63,12 +63,12 @@ class Case:
         domains: of the values of each tensor.
         dtypes: the types the op takes.
         integers: range of the values of integer tensors.
-        result: 'same', 'float' (integers give float32), 'bool', 'int64', or 'sum' (int64 unless
-            floating).
+        result: 'same', 'float' (integers give float32), 'bool', 'int64', 'sum' (int64 unless
+            floating), or 'truth' (bool, but uint8 for uint8).
         smooth: whether finite differences make sense.
         label: tells the cases of one op apart.
         fixed: positions of the tensors that keep the type their domain gives.
-        points: whether inf, nan and the like are tried as well.
+        points: further values to try: inf, nan and the like.
     """
 
     op: str
@@ -83,7 +83,7 @@ class Case:
     smooth: bool = True
     label: str = ""
     fixed: tuple[int, ...] = ()
-    points: bool = False
+    points: tuple[float, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ skipped without one.
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ def _forget(*names: str) -> dict[str, Any]:
     return found
 
 
+@functools.cache
 def _device_is_here() -> bool:
     """Asked in another process, so that this one imports CuPy only to use it."""
     code = "import rushlight.cuda, sys; sys.exit(not rushlight.cuda.is_available())"

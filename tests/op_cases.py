@@ -13,8 +13,20 @@ from typing import Any
 import numpy as np
 import op_cases_array  # noqa: F401 - adds its rows
 import op_cases_nn  # noqa: F401
-from case import ALL, BITS, CASES, NUMERIC, Domain, by_element, case, off_integers, signed, uniform
-from case import condition
+from case import (
+    ALL,
+    BITS,
+    CASES,
+    FLOATS,
+    NUMERIC,
+    Domain,
+    by_element,
+    case,
+    condition,
+    off_integers,
+    signed,
+    uniform,
+)
 
 __all__ = ["CASES"]
 
@@ -31,14 +43,21 @@ SHAPES_2 = (
 SHAPES_3 = (((3, 4), (3, 4), (3, 4)), ((3, 1), (4,), (2, 1, 1)), ((), (2,), ()), ((0,), (1,), (0,)))
 
 
+# Zeros, infinities, nan, and numbers whose squares leave a type's range. PyTorch's remainder of
+# larger quotients than these overflows.
+FINITE = (0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e-5, -3e30, 100.0, -100.0)
+POINTS = (*FINITE, math.inf, -math.inf, math.nan)
+
+
 def unary(op: str, reference: Callable[..., Any], *domains: Domain, **options: Any) -> None:
     """A pointwise op of one tensor."""
-    case(op, reference, SHAPES_1, *domains, points=True, **options)
+    options.setdefault("points", POINTS)
+    case(op, reference, SHAPES_1, *domains, **options)
 
 
 def binary(op: str, reference: Callable[..., Any], *domains: Domain, **options: Any) -> None:
     """A pointwise op of two tensors."""
-    case(op, reference, SHAPES_2, *domains, points=True, **options)
+    case(op, reference, SHAPES_2, *domains, points=POINTS, **options)
 
 
 # ---- Functions ----
@@ -96,7 +115,8 @@ for name, reference in {
 }.items():
     unary(name, reference, off_integers, dtypes=NUMERIC)
 unary("silu", lambda x: x * logistic(x), torch="nn.functional.silu")
-unary("gelu", lambda x: x * normal_cdf(x), torch="nn.functional.gelu")
+# PyTorch's float32 gelu(inf) is nan; its float64 one, and the limit, are inf.
+unary("gelu", lambda x: x * normal_cdf(x), torch="nn.functional.gelu", points=FINITE)
 unary("gelu", gelu_by_tanh, torch="nn.functional.gelu", kwargs={"approximate": "tanh"})
 unary(
     "leaky_relu",
@@ -152,6 +172,13 @@ for name, reference in {
     binary(name, reference, dtypes=ALL, integers=(0, 3), result="bool")
 for name in ("and", "or", "xor"):
     case(f"bitwise_{name}", getattr(np, f"bitwise_{name}"), SHAPES_2, dtypes=BITS)
+binary(
+    "isclose",
+    lambda x, y: np.isclose(x, y, 0.1, 0.5),
+    dtypes=FLOATS,
+    result="bool",
+    kwargs={"rtol": 0.1, "atol": 0.5},
+)
 case(
     "lerp",
     lambda x, y, w: x + w * (y - x),
@@ -175,7 +202,8 @@ case(
 case(
     "clamp",
     lambda x, low, high: np.minimum(np.maximum(x, low), high),
-    SHAPES_3,
+    # PyTorch's gradient fails where the bounds are larger than the input.
+    (((3, 4), (3, 4), (3, 4)), ((2, 3, 4), (3, 1), (4,)), ((3,), (), (1,))),
     off_integers,
     uniform(-1.05, -0.95),
     uniform(0.95, 1.05),
@@ -207,7 +235,7 @@ for label, op, reference, run, domain in [
     ("x, max", "clamp", lambda x: np.minimum(x, 1), lambda t, x: x.clamp(max=1.0), off_integers),
     ("x, 2, 1", "clamp", lambda x: 0 * x + 1, lambda t, x: x.clamp(2, 1), off_integers),
 ]:
-    case(op, reference, SHAPES_1, domain, run=run, label=label, points=True)
+    case(op, reference, SHAPES_1, domain, run=run, label=label, points=POINTS)
 case(
     "lerp",
     lambda x, y: x + 0.3 * (y - x),

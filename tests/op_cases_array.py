@@ -38,14 +38,14 @@ for dim in (0, -1, 1, (0, 2), (0, 1, 2), (), None):
             result="sum",
             kwargs=kwargs,
         )
-        case(
-            "mean", lambda x, a=np_kwargs: x.mean(**a), REDUCED, kwargs=kwargs
-        )
+        case("mean", lambda x, a=np_kwargs: x.mean(**a), REDUCED, kwargs=kwargs)
         case(
             "var",
             lambda x, a=np_kwargs: x.var(ddof=1, **a),
             (((2, 3, 4),), ((33, 2, 70),)),
             kwargs=kwargs,
+            # PyTorch's gradient for no dims divides by zero.
+            torch=None if dim == () else "",
         )
         if dim is None:
             continue
@@ -100,7 +100,7 @@ for dim in (0, -1, None):
                 (*REDUCED, ((2, 0, 3),)),
                 condition,
                 dtypes=ALL,
-                result="bool",
+                result="truth",
                 run=lambda t, x, n=name, k=kwargs: getattr(t, n)(
                     x, **{a: v for a, v in k.items() if v is not None}
                 ),
@@ -124,8 +124,8 @@ case(
     torch=None,
 )
 case("var", lambda x: x.var(), ANY_RANK[1:4], kwargs={"correction": 0})
-case("std", lambda x: x.std(ddof=1), ANY_RANK[1:4])
-case("std", lambda x: x.std(0, ddof=0), MATRIX[:1], kwargs={"dim": 0, "unbiased": False})
+case("std", lambda x: x.std(ddof=1), ANY_RANK[2:4])
+case("std", lambda x: x.std(1, ddof=0), MATRIX[:1], kwargs={"dim": 1, "unbiased": False})
 case("sum_to", lambda x: x.sum((0, 2)).reshape(1, 3, 1),
      (((2, 3, 4),),), run=lambda t, x: t.sum_to(x, (1, 3, 1)), torch=None)  # fmt: skip
 for p, reference in {
@@ -136,6 +136,10 @@ for p, reference in {
 }.items():
     case("norm", reference, MATRIX, signed(0.5, 2), kwargs={"p": p})
 case("norm", lambda x: np.sqrt((x * x).sum(1)), MATRIX, kwargs={"dim": 1})
+case("power_norm", lambda x: (np.abs(x) ** 4).sum(0) ** 0.25, MATRIX,
+     run=lambda t, x: t.power_norm(x, 4, 0, False), torch=None)  # fmt: skip
+case("deviation", lambda x: x.std(1, ddof=1), MATRIX[:1], torch=None,
+     run=lambda t, x: t.deviation(x, 1, False, 1.0))  # fmt: skip
 
 # ---- Shape ----
 
@@ -146,7 +150,7 @@ for label, op, reference, run in [
     ("", "view_as", lambda x: x.reshape(4, 6), lambda t, x: x.reshape(24).view_as(t.ones(4, 6))),
     ("4, 6", "reshape", lambda x: x.reshape(4, 6), lambda t, x: x.reshape(4, 6)),
     ("-1", "reshape", lambda x: x.reshape(-1), lambda t, x: t.reshape(x, (-1,))),
-    ("transposed", "reshape", lambda x: x.T.reshape(-1), lambda t, x: x.permute(2, 1, 0).reshape(24)),
+    ("transposed", "reshape", lambda x: x.T.ravel(), lambda t, x: x.permute(2, 1, 0).reshape(24)),
     ("", "flatten", lambda x: x.reshape(-1), lambda t, x: x.flatten()),
     ("1, 2", "flatten", lambda x: x.reshape(2, 12), lambda t, x: t.flatten(x, 1, 2)),
     ("0, 1", "flatten", lambda x: x.reshape(6, 4), lambda t, x: t.flatten(x, 0, -2)),
@@ -255,34 +259,61 @@ case("index_add", lambda v: np.stack([v[1], 0 * v[0], v[0] + v[2], v[3]]), (((4,
 
 # ---- Products ----
 
-case("mm", np.matmul, (((3, 4), (4, 5)), ((1, 7), (7, 1)), ((0, 3), (3, 2)), ((3, 0), (0, 2)),
-                       ((70, 33), (33, 41))))  # fmt: skip
-case("bmm", np.matmul, (((2, 3, 4), (2, 4, 5)), ((0, 3, 4), (0, 4, 2))))
-case("mv", np.matmul, (((3, 4), (4,)), ((20, 40), (40,))))
-case("dot", np.dot, (((5,), (5,)), ((0,), (0,))))
-case("batched_product", np.matmul, (((2, 3, 4), (4, 5)), ((2, 1, 3, 4), (3, 4, 2))), torch="matmul")
-case(
-    "matmul",
-    np.matmul,
-    (
-        ((4,), (4,)),
-        ((3, 4), (4,)),
-        ((4,), (4, 3)),
-        ((3, 4), (4, 5)),
-        ((2, 3, 4), (2, 4, 5)),
-        ((2, 3, 4), (4,)),
-        ((4,), (2, 4, 3)),
-        ((5, 1, 3, 4), (2, 4, 3)),
-    ),
-)
-case("addmm", lambda b, x, y: b + x @ y, (((5,), (3, 4), (4, 5)), ((3, 5), (3, 4), (4, 5)),
-                                          ((1, 1), (3, 4), (4, 5))))  # fmt: skip
-case("addmm", lambda b, x, y: 0.5 * b + 2 * (x @ y), (((5,), (3, 4), (4, 5)),),
-     kwargs={"beta": 0.5, "alpha": 2})  # fmt: skip
+TERMS = uniform(-1, 1)
 LINEAR = (((3, 4), (5, 4)), ((4,), (5, 4)), ((2, 3, 4), (5, 4)))
-case("linear", lambda x, w: x @ w.T, LINEAR, torch="nn.functional.linear")
-case("linear", lambda x, w, b: x @ w.T + b, [(*s, (5,)) for s in LINEAR],
-     torch="nn.functional.linear", label="bias")  # fmt: skip
+MIXED_RANKS = (
+    ((4,), (4,)),
+    ((3, 4), (4,)),
+    ((4,), (4, 3)),
+    ((3, 4), (4, 5)),
+    ((2, 3, 4), (2, 4, 5)),
+    ((2, 3, 4), (4,)),
+    ((4,), (2, 4, 3)),
+    ((5, 1, 3, 4), (2, 4, 3)),
+)
+for op, shapes in {
+    "mm": (
+        ((3, 4), (4, 5)),
+        ((1, 7), (7, 1)),
+        ((0, 3), (3, 2)),
+        ((3, 0), (0, 2)),
+        ((70, 33), (33, 41)),
+    ),
+    "bmm": (((2, 3, 4), (2, 4, 5)), ((0, 3, 4), (0, 4, 2))),
+    "mv": (((3, 4), (4,)), ((20, 40), (40,))),
+    "dot": (((5,), (5,)), ((0,), (0,))),
+    "matmul": MIXED_RANKS,
+}.items():
+    case(op, np.matmul, shapes, TERMS)
+case(
+    "batched_product",
+    np.matmul,
+    (((2, 3, 4), (4, 5)), ((2, 1, 3, 4), (3, 4, 2))),
+    TERMS,
+    torch="matmul",
+)
+case(
+    "addmm",
+    lambda b, x, y: b + x @ y,
+    (((5,), (3, 4), (4, 5)), ((3, 5), (3, 4), (4, 5)), ((1, 1), (3, 4), (4, 5))),
+    TERMS,
+)
+case(
+    "addmm",
+    lambda b, x, y: 0.5 * b + 2 * (x @ y),
+    (((5,), (3, 4), (4, 5)),),
+    TERMS,
+    kwargs={"beta": 0.5, "alpha": 2},
+)
+case("linear", lambda x, w: x @ w.T, LINEAR, TERMS, torch="nn.functional.linear")
+case(
+    "linear",
+    lambda x, w, b: x @ w.T + b,
+    [(*s, (5,)) for s in LINEAR],
+    TERMS,
+    torch="nn.functional.linear",
+    label="bias",
+)
 
 
 # ---- Softmax ----

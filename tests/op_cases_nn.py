@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
@@ -76,12 +76,12 @@ def nll(x: Any, target: Any, weight: Any, reduction: str) -> Any:
 
 for (shape, target), weighted, reduction in product(CLASSES.items(), (False, True), REDUCTIONS):
 
-    def run(t: Any, x: Any, target: Any = target, weighted: Any = weighted, r: Any = reduction) -> Any:
-        weight = t.tensor(WEIGHTS.tolist(), dtype=x.dtype) if weighted else None
-        return t.nll_loss(x, t.from_numpy(np.asarray(target)), weight, -100, r)[0]
+    def run(t: Any, x: Any, target: Any = target, w: Any = weighted, r: Any = reduction) -> Any:
+        weight = t.tensor(WEIGHTS, dtype=x.dtype) if w else None
+        return t.nll_loss(x, t.tensor(target), weight, -100, r)[0]
 
-    def oracle(t: Any, x: Any, target: Any = target, weighted: Any = weighted, r: Any = reduction) -> Any:
-        weight = t.tensor(WEIGHTS, dtype=x.dtype) if weighted else None
+    def oracle(t: Any, x: Any, target: Any = target, w: Any = weighted, r: Any = reduction) -> Any:
+        weight = t.tensor(WEIGHTS, dtype=x.dtype) if w else None
         return t.nn.functional.nll_loss(x, t.tensor(target), weight, reduction=r)
 
     weight = WEIGHTS if weighted else np.ones(4)
@@ -118,40 +118,64 @@ case(
 # ---- Convolution ----
 
 
-def correlate(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
+def each_window(x_shape: Any, w_shape: Any, geometry: Any) -> Iterator[tuple[Any, Any]]:
+    """Yields the index of each output and that of its window in the padded images."""
+    (sh, sw), (ph, pw), (dh, dw), groups = geometry
+    outputs, inner, kh, kw = w_shape
+    rows = range((x_shape[2] + 2 * ph - dh * (kh - 1) - 1) // sh + 1)
+    columns = range((x_shape[3] + 2 * pw - dw * (kw - 1) - 1) // sw + 1)
+    for o, i, j in product(range(outputs), rows, columns):
+        first = o // (outputs // groups) * inner
+        yield (
+            (slice(None), o, i, j),
+            (
+                slice(None),
+                slice(first, first + inner),
+                slice(i * sh, i * sh + dh * (kh - 1) + 1, dh),
+                slice(j * sw, j * sw + dw * (kw - 1) + 1, dw),
+            ),
+        )
+
+
+def padded(x: Any, geometry: Any) -> Any:
+    """The images with zeros around them."""
+    return np.pad(x, ((0, 0), (0, 0), *((p, p) for p in geometry[1])))
+
+
+def correlate(x: Any, w: Any, b: Any, *geometry: Any) -> Any:
     """By the definition, window by window."""
-    (ph, pw), (dh, dw) = padding, dilation
-    x = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
-    outputs, inner, kh, kw = w.shape
-    h = (x.shape[2] - dh * (kh - 1) - 1) // stride[0] + 1
-    width = (x.shape[3] - dw * (kw - 1) - 1) // stride[1] + 1
-    out = np.zeros((x.shape[0], outputs, h, width))
-    for o, i, j in product(range(outputs), range(h), range(width)):
-        group = o // (outputs // groups)
-        top, left = i * stride[0], j * stride[1]
-        window = x[
-            :,
-            group * inner : (group + 1) * inner,
-            top : top + dh * (kh - 1) + 1 : dh,
-            left : left + dw * (kw - 1) + 1 : dw,
-        ]
-        out[:, o, i, j] = (window * w[o]).sum((1, 2, 3))
+    places = list(each_window(x.shape, w.shape, geometry))
+    out = np.zeros((x.shape[0], *(n + 1 for n in places[-1][0][1:])))
+    for place, window in places:
+        out[place] = (padded(x, geometry)[window] * w[place[1]]).sum((1, 2, 3))
     return out if b is None else out + b[:, None, None]
 
 
-def adjoint(forward: Callable[[Any], Any], shape: tuple[int, ...], g: Any) -> Any:
-    """What a linear function's transpose makes of `g`, by trying each unit."""
-    units = np.eye(math.prod(shape)).reshape(-1, *shape)
-    return np.array([(forward(unit) * g).sum() for unit in units]).reshape(shape)
+def input_slope(g: Any, w: Any, shape: Any, *geometry: Any) -> Any:
+    """Each output's gradient, spread over its window."""
+    out = padded(np.zeros(shape), geometry)
+    for place, window in each_window(shape, w.shape, geometry):
+        out[window] += g[place][:, None, None, None] * w[place[1]]
+    ph, pw = geometry[1]
+    return out[:, :, ph : ph + shape[2], pw : pw + shape[3]]
 
 
+def weight_slope(g: Any, x: Any, shape: Any, *geometry: Any) -> Any:
+    """Each window, weighted by its output's gradient."""
+    out = np.zeros(shape)
+    for place, window in each_window(x.shape, shape, geometry):
+        out[place[1]] += (g[place][:, None, None, None] * padded(x, geometry)[window]).sum(0)
+    return out
+
+
+TERMS = uniform(-1, 1)
 # input, weight, stride, padding, dilation, groups
 CONVOLUTIONS = [
     ((2, 3, 5, 6), (4, 3, 3, 3), (1, 1), (0, 0), (1, 1), 1),
     ((1, 2, 6, 5), (3, 2, 3, 2), (2, 1), (1, 2), (1, 1), 1),
     ((2, 4, 7, 7), (4, 2, 3, 3), (1, 2), (2, 2), (2, 1), 2),
     ((1, 3, 4, 4), (3, 1, 1, 1), (1, 1), (0, 0), (1, 1), 3),
-    ((3, 1, 8, 8), (16, 1, 3, 3), (1, 1), (1, 1), (1, 1), 1),
+    ((3, 1, 8, 8), (6, 1, 3, 3), (1, 1), (1, 1), (1, 1), 1),
 ]
 for index, (x_shape, w_shape, *geometry) in enumerate(CONVOLUTIONS):
     stride, padding, dilation, groups = geometry
@@ -162,6 +186,7 @@ for index, (x_shape, w_shape, *geometry) in enumerate(CONVOLUTIONS):
             "conv2d",
             lambda x, w, b=None, geometry=geometry: correlate(x, w, b, *geometry),
             (shapes,),
+            TERMS,
             run=lambda t, x, w, b=None, geometry=geometry: t.conv2d(x, w, b, *geometry),
             label=f"{index}{', bias' if bias else ''}",
         )
@@ -169,20 +194,18 @@ for index, (x_shape, w_shape, *geometry) in enumerate(CONVOLUTIONS):
         continue
     case(
         "conv2d_input_grad",
-        lambda g, w, shape=x_shape, geometry=geometry: adjoint(
-            lambda x: correlate(x, w, None, *geometry), shape, g
-        ),
+        lambda g, w, shape=x_shape, a=geometry: input_slope(g, w, shape, *a),
         ((out_shape, w_shape),),
+        TERMS,
         run=lambda t, g, w, shape=x_shape, a=geometry: t.conv2d_input_grad(g, w, shape, *a),
         torch=lambda t, g, w, shape=x_shape, a=geometry: t.nn.grad.conv2d_input(shape, w, g, *a),
         label=str(index),
     )
     case(
         "conv2d_weight_grad",
-        lambda g, x, shape=w_shape, geometry=geometry: adjoint(
-            lambda w: correlate(x, w, None, *geometry), shape, g
-        ),
+        lambda g, x, shape=w_shape, a=geometry: weight_slope(g, x, shape, *a),
         ((out_shape, x_shape),),
+        TERMS,
         run=lambda t, g, x, shape=w_shape, a=geometry: t.conv2d_weight_grad(g, x, shape, *a),
         torch=lambda t, g, x, shape=w_shape, a=geometry: t.nn.grad.conv2d_weight(x, shape, g, *a),
         label=str(index),
@@ -230,6 +253,56 @@ for index, geometry in enumerate(POOLS):
         distinct,
         run=lambda t, x, a=geometry: t.max_pool2d_with_indices(x, *a)[0],
         torch=lambda t, x, a=geometry: t.nn.functional.max_pool2d(x, *a),
+        label=str(index),
+    )
+
+
+def adjoint(forward: Callable[[Any], Any], shape: tuple[int, ...], g: Any) -> Any:
+    """What a linear function's transpose makes of `g`, by trying each unit."""
+    units = np.eye(math.prod(shape)).reshape(-1, *shape)
+    return np.array([(forward(unit) * g).sum() for unit in units]).reshape(shape)
+
+
+def averages(
+    x: Any, kernel: Any, stride: Any, padding: Any, ceil: bool, pads: bool, by: Any
+) -> Any:
+    """Sums of the windows, by their size, by what of them is inside, or by a number."""
+    geometry = (kernel, stride, padding, (1, 1), ceil)
+    sums = pooled(np.sum, x, *geometry)
+    if by is not None:
+        return sums / by
+    if not pads:
+        return sums / pooled(np.sum, np.ones_like(x), *geometry)
+    height, width = (n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True))
+    ones = np.ones((*x.shape[:2], height, width))
+    counts = pooled(np.sum, ones, kernel, stride, (0, 0), (1, 1), ceil)
+    return sums / counts[:, :, : sums.shape[2], : sums.shape[3]]
+
+
+# kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+AVERAGES = [
+    ((2, 2), (2, 2), (0, 0), False, True, None),
+    ((3, 2), (2, 1), (1, 1), False, True, None),
+    ((3, 2), (2, 1), (1, 1), False, False, None),
+    ((2, 3), (2, 3), (0, 1), True, False, None),
+    ((2, 2), (1, 2), (0, 0), False, True, 3),
+]
+for index, geometry in enumerate(AVERAGES):
+    case(
+        "avg_pool2d",
+        lambda x, geometry=geometry: averages(x, *geometry),
+        (((2, 3, 6, 7),),),
+        run=lambda t, x, a=geometry: t.avg_pool2d(x, *a),
+        torch=lambda t, x, a=geometry: t.nn.functional.avg_pool2d(x, *a),
+        label=str(index),
+    )
+    out_shape = averages(np.zeros((1, 1, 6, 7)), *geometry).shape
+    case(
+        "avg_pool2d_backward",
+        lambda g, geometry=geometry: adjoint(lambda x: averages(x, *geometry), (1, 1, 6, 7), g),
+        ((out_shape,),),
+        run=lambda t, g, a=geometry: t.avg_pool2d_backward(g, (1, 1, 6, 7), *a[:3], *a[4:]),
+        torch=None,
         label=str(index),
     )
 PLACES = np.array([[[[0, 5], [10, 11]], [[4, 4], [0, 8]]]])  # of planes of 3 by 4

@@ -10,6 +10,7 @@ import doctest
 import importlib
 import pkgutil
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -24,11 +25,15 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
 
 
 def public_modules() -> list[str]:
-    """Every module without an underscore, but what Python runs at the start of `rushlight run`."""
+    """Every module without an underscore that can be imported here.
+
+    Not what Python runs at the start of `rushlight run`, nor what needs CuPy where there is none.
+    """
+    left_out = "rushlight.cli.startup", *(() if find_spec("cupy") else ("rushlight.backend.cuda",))
     found = pkgutil.walk_packages(rushlight.__path__, "rushlight.")
     names = ["rushlight", *(module.name for module in found)]
     public = (name for name in names if not any(p.startswith("_") for p in name.split(".")))
-    return [name for name in public if "startup" not in name.split(".")]
+    return [name for name in public if not name.startswith(left_out)]
 
 
 def relative(path: Path) -> str:

@@ -6,14 +6,16 @@ NVRTC needs neither a GPU nor a driver: only its library, a wheel of the test ex
 from __future__ import annotations
 
 import ctypes
+import itertools
 from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rushlight._kernels import POINTWISE
-from rushlight.backend.cuda import elementwise, pointwise
+from rushlight.backend.cuda import elementwise, optim, pointwise
 
 ARCHITECTURES = ("sm_80", "sm_90")
 C_NAMES = {
@@ -98,10 +100,33 @@ def pointwise_kernels() -> Iterator[str]:
             yield elementwise_kernel(f"{name}_{dtype}", inputs, [(result, "out")], text)
 
 
-STEPS = {
-    "Sgd": ("sign decay rate momentum intake nesterov", ["plain", "with_momentum"]),
-    "Adam": "",
-}
+def optimizer_kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Of every variant of every optimizer, as the steps themselves ask for them."""
+    asked: set[tuple[str, ...]] = set()
+
+    def kernel(*text: str) -> Any:
+        asked.add(text)
+        return lambda *args: None
+
+    monkeypatch.setattr(optim, "kernel", kernel)
+    no, yes = False, True
+    for dtype in ("float32", "float64"):
+        x, t = [np.ones(3, dtype)], [np.array(1.0)]
+        for buffers, first in ((None, no), (x, no), (x, yes)):
+            optim.sgd_step(x, x, buffers, 0.1, 0.9, 0.0, 0.1, no, no, first)
+        for amsgrad in (no, yes):
+            optim.adam_step(x, x, x, x, x, t, 0.1, 0.9, 0.99, 1e-8, 0.1, yes, amsgrad, no)
+        for mean, buffer in itertools.product((None, x), repeat=2):
+            optim.rmsprop_step(x, x, x, mean, buffer, t, 0.1, 0.9, 1e-8, 0.1, 0.9, no)
+        optim.adagrad_step(x, x, x, t, 0.1, 0.1, 1e-8, 0.1, no)
+    for i, (inputs, outputs, operation, name, _) in enumerate(sorted(asked)):
+        lists = [[typed(p) for p in x.split(", ")] for x in (inputs, outputs)]
+        yield elementwise_kernel(f"{name}_{i}", *lists, operation)
+
+
+def typed(parameter: str) -> tuple[str, str]:
+    dtype, name = parameter.split()
+    return C_NAMES[dtype], name
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -113,3 +138,23 @@ def test_every_pointwise_kernel_compiles(nvrtc: Any, architecture: str) -> None:
     assert log == ""
     assert binary[:4] == b"\x7fELF"
     assert all(f"{name}_".encode() in binary for name, _, _ in POINTWISE)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_optimizer_step_compiles(
+    nvrtc: Any, architecture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernels = list(optimizer_kernels(monkeypatch))
+    assert len(kernels) == 20
+    source = elementwise.program("optim.h") + "".join(kernels)
+    binary, log = compile_for(nvrtc, source, architecture)
+    assert log == ""
+    assert binary[:4] == b"\x7fELF"
+
+
+def test_errors_are_seen(nvrtc: Any) -> None:
+    """The checks above would fail if a formula did not compile."""
+    broken = elementwise_kernel("broken", [("float", "x")], [("float", "out")], "out = y")
+    binary, log = compile_for(nvrtc, broken, "sm_90")
+    assert not binary
+    assert 'identifier "y" is undefined' in log

@@ -56,11 +56,6 @@ SHAPES = [
 ]
 
 
-@pytest.fixture
-def torch() -> Any:
-    return pytest.importorskip("torch")
-
-
 @pytest.fixture(autouse=True)
 def default_options() -> Iterator[None]:
     yield

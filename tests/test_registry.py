@@ -20,21 +20,22 @@ from rushlight.tensor import Tensor
 HERE = Path(__file__).parent
 SOURCES = sorted(Path(ops.__file__).parent.glob("[!_]*.py"))
 
-# Ops whose results are random, undefined, not tensors, or on another device: the test that has them.
+# Where ops are tested whose results are random, undefined, no tensors, or on another device.
 ELSEWHERE = {
     "test_random.py": (
         "bernoulli", "dropout", "multinomial", "normal", "poisson", "rand", "rand_like", "randint",
         "randint_like", "randn", "randn_like", "randperm",
     ),
     "test_tensor.py": (
-        "arange", "as_tensor", "copy_", "empty", "empty_like", "eye", "from_numpy", "full",
-        "full_like", "is_tensor", "linspace", "new_empty", "new_full", "new_tensor", "numel",
-        "ones", "ones_like", "tensor", "zero_", "zeros", "zeros_like",
+        "allclose", "arange", "as_tensor", "empty", "empty_like", "equal", "eye", "from_numpy",
+        "full", "full_like", "is_tensor", "linspace", "new_empty", "new_full", "new_tensor",
+        "numel", "ones", "ones_like", "tensor", "zeros", "zeros_like",
     ),
-    "test_cuda.py": ("cuda", "moved"),
+    "test_promotion.py": ("copy_", "zero_"),
+    "test_cuda.py": ("cuda",),
 }  # fmt: skip
 # Called by a public op that has its own cases.
-PARTS = {"normal_around": "normal"}
+PARTS = {"moved": "cuda", "normal_around": "normal"}
 
 
 def test_every_op_has_a_case() -> None:
@@ -157,7 +158,11 @@ def declare(arguments: str, **rows: Any) -> Any:
 
 
 BAD = {
-    "no row": ("x: Tensor, y: Tensor", {"x": lambda K, g: g}, r"bad: no derivative row for \['y'\]"),
+    "no row": (
+        "x: Tensor, y: Tensor",
+        {"x": lambda K, g: g},
+        r"bad: no derivative row for \['y'\]",
+    ),
     "row of no argument": (
         "x: Tensor",
         {"x": None, "z": None},
@@ -237,7 +242,7 @@ def test_methods_are_bound() -> None:
 
 
 def test_unknown_names_fail_by_name() -> None:
-    with pytest.raises(AttributeError, match="rushlight has no torch.frobnicate"):
+    with pytest.raises(AttributeError, match=r"rushlight has no torch\.frobnicate"):
         rushlight.frobnicate  # noqa: B018
     with pytest.raises(AttributeError, match="frobnicate"):
         ops.frobnicate  # noqa: B018

@@ -10,8 +10,7 @@ namespace {
 
 // The owner of a pooled block: the base object of the arrays that view it.
 struct Block {
-  PyObject_HEAD
-  void* data;
+  PyObject_HEAD void* data;
   size_t bytes;
 };
 
@@ -40,8 +39,8 @@ const py::detail::npy_api& numpy() {
 }
 
 using Api = py::detail::npy_api;
-constexpr int kCArray = Api::NPY_ARRAY_C_CONTIGUOUS_ | Api::NPY_ARRAY_ALIGNED_ |
-                        Api::NPY_ARRAY_WRITEABLE_;
+constexpr int kCArray =
+    Api::NPY_ARRAY_C_CONTIGUOUS_ | Api::NPY_ARRAY_ALIGNED_ | Api::NPY_ARRAY_WRITEABLE_;
 
 int type_number(DType dtype) {
   switch (dtype) {
@@ -102,8 +101,7 @@ bool is_array(py::handle value) {
 
 Array read_array(py::handle value) {
   if (!is_array(value)) {
-    throw TypeError("expected a numpy.ndarray, got " +
-                    std::string(Py_TYPE(value.ptr())->tp_name));
+    throw TypeError("expected a numpy.ndarray, got " + std::string(Py_TYPE(value.ptr())->tp_name));
   }
   const auto* proxy = py::detail::array_proxy(value.ptr());
   if (proxy->nd > kMaxDims) throw Error("tensors of more than 32 dimensions are not supported");
@@ -147,8 +145,7 @@ void Operand::read(py::handle value) {
     array.dtype = DType::kInt64;
     const long long number = PyLong_AsLongLong(p);
     if (number == -1 && PyErr_Occurred()) {
-      PyErr_Clear();
-      throw Error("Overflow when unpacking long long");
+      throw py::error_already_set();
     }
     store<int64_t>(number_, number);
   } else if (PyFloat_Check(p)) {
@@ -213,9 +210,9 @@ py::object new_array(DType dtype, int ndim, const int64_t* shape, Array& view) {
   PyObject* descr = descriptor(dtype);
   Py_INCREF(descr);
   static_assert(sizeof(Py_intptr_t) == sizeof(int64_t));
-  PyObject* array = numpy().PyArray_NewFromDescr_(
-      numpy().PyArray_Type_, descr, ndim, reinterpret_cast<const Py_intptr_t*>(shape), nullptr,
-      block->data, kCArray, nullptr);
+  PyObject* array = numpy().PyArray_NewFromDescr_(numpy().PyArray_Type_, descr, ndim,
+                                                  reinterpret_cast<const Py_intptr_t*>(shape),
+                                                  nullptr, block->data, kCArray, nullptr);
   if (array == nullptr) {
     Py_DECREF(block);
     throw py::error_already_set();
@@ -229,6 +226,7 @@ py::object new_array(DType dtype, std::initializer_list<int64_t> shape, Array& v
 }
 
 void check_writable(py::handle out, const Array& x) {
+  if (x.numel() == 0) return;
   for (int d = 0; d < x.ndim; ++d) {
     if (x.shape[d] > 1 && x.strides[d] == 0) {
       throw Error(
@@ -337,8 +335,8 @@ py::object expand(py::handle input, const std::vector<int64_t>& shape) {
   Py_INCREF(descr);
   // Elements that stand for several must not be written through the view.
   const int flags = repeats ? 0 : Api::NPY_ARRAY_WRITEABLE_;
-  PyObject* view = numpy().PyArray_NewFromDescr_(numpy().PyArray_Type_, descr, ndim, sizes,
-                                                 strides, x.data, flags, nullptr);
+  PyObject* view = numpy().PyArray_NewFromDescr_(numpy().PyArray_Type_, descr, ndim, sizes, strides,
+                                                 x.data, flags, nullptr);
   if (view == nullptr) throw py::error_already_set();
   numpy().PyArray_SetBaseObject_(view, input.inc_ref().ptr());
   return py::reinterpret_steal<py::object>(view);

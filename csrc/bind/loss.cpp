@@ -64,7 +64,8 @@ struct Problem {
  private:
   void check_target(int ndim, const int64_t* shape, int axis) const {
     if (target.dtype != DType::kInt64 && target.dtype != DType::kUint8) {
-      throw Error(std::string("expected scalar type Long but found ") + dtype_name(target.dtype));
+      throw Error(std::string("expected target dtype to be Long or Byte, but got ") +
+                  dtype_name(target.dtype));
     }
     bool fits = target.ndim == ndim - 1;
     for (int d = 0; fits && d < target.ndim; ++d) {

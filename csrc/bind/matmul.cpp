@@ -11,6 +11,12 @@ const char* scalar_name(DType dtype) {
   return names[static_cast<int>(dtype)];
 }
 
+const char* element_name(DType dtype) {
+  static constexpr const char* names[kDTypes] = {"bool",     "unsigned char", "int",
+                                                 "long int", "float",         "double"};
+  return names[static_cast<int>(dtype)];
+}
+
 void check_scalar_type(DType expected, DType found) {
   if (expected == found) return;
   throw Error(std::string("expected scalar type ") + scalar_name(expected) + " but found " +
@@ -21,12 +27,6 @@ namespace {
 
 // Multiplications that take about as long as one pointwise operation.
 constexpr int64_t kFlopsPerElement = 16;
-
-const char* element_name(DType dtype) {
-  static constexpr const char* names[kDTypes] = {"bool",     "unsigned char", "int",
-                                                 "long int", "float",         "double"};
-  return names[static_cast<int>(dtype)];
-}
 
 // An operand as a stack of matrices; a vector is one row or one column.
 struct Stack {
@@ -39,6 +39,12 @@ struct Stack {
     return array.strides[array.ndim - from_end] / itemsize(array.dtype);
   }
   int batch_dims() const { return array.ndim - 2; }
+  // Of all matrices together.
+  int64_t rows() const {
+    int64_t count = 1;
+    for (int d = 0; d + 1 < array.ndim; ++d) count *= array.shape[d];
+    return count;
+  }
 
   void read(py::handle value) {
     array = read_array(value);
@@ -80,39 +86,18 @@ struct Stack {
       }
       rows *= array.shape[d];
     }
-    array.shape[0] = rows;
-    array.strides[0] = step;
-    array.shape[1] = size(1);
-    array.strides[1] = array.strides[array.ndim - 1];
-    array.ndim = 2;
+    array.shape[array.ndim - 2] = rows;
+    array.strides[array.ndim - 2] = step;
+    drop_batch();
     return true;
   }
-};
 
-[[noreturn]] void refuse_sizes(const Stack& x, const Stack& y) {
-  const auto text = [](int64_t n) { return std::to_string(n); };
-  int64_t rows = 1;
-  for (int d = 0; d + 1 < x.array.ndim; ++d) rows *= x.array.shape[d];
-  const std::string inner = text(x.size(1)), other = text(y.size(2));
-  const std::string matrix = "(" + text(rows) + "x" + inner;
-  if (x.vector && y.vector) {
-    throw Error("inconsistent tensor size, expected tensor [" + inner + "] and src [" + other +
-                "] to have the same number of elements, but got " + inner + " and " + other +
-                " elements respectively");
+  void drop_batch() {
+    std::copy_n(array.shape + batch_dims(), 2, array.shape);
+    std::copy_n(array.strides + batch_dims(), 2, array.strides);
+    array.ndim = 2;
   }
-  if (y.vector) {
-    throw Error("size mismatch, got input (" + text(rows) + "), mat " + matrix + "), vec (" +
-                other + ")");
-  }
-  if (y.batch_dims() == 0) {
-    throw Error("mat1 and mat2 shapes cannot be multiplied " + matrix + " and " + other + "x" +
-                text(y.size(1)) + ")");
-  }
-  int64_t count = 1;
-  for (int d = 0; d < y.batch_dims(); ++d) count *= y.array.shape[d];
-  throw Error("Expected size for first two dimensions of batch2 tensor to be: [" + text(count) +
-              ", " + inner + "] but got: [" + text(count) + ", " + other + "].");
-}
+};
 
 void check_types(const Stack& x, const Stack& y) {
   const DType a = x.array.dtype, b = y.array.dtype;
@@ -122,6 +107,10 @@ void check_types(const Stack& x, const Stack& y) {
     if (x.vector && y.vector) {
       throw Error(std::string("dot : expected both vectors to have same dtype, but found ") +
                   scalar_name(a) + " and " + scalar_name(b));
+    }
+    if (y.vector) {
+      throw Error(std::string("addmv input tensors must have the same dtype, but got ") +
+                  scalar_name(b) + ", " + scalar_name(a) + ", and " + scalar_name(b));
     }
     throw Error(std::string("expected m1 and m2 to have the same dtype, but got: ") +
                 element_name(a) + " != " + element_name(b));
@@ -143,7 +132,7 @@ struct Batch {
 
   Batch(const Stack& x, const Stack& y) {
     ndim = std::max(x.batch_dims(), y.batch_dims());
-    for (int d = 0; d < ndim; ++d) {
+    for (int d = ndim - 1; d >= 0; --d) {
       const int64_t a = size_of(x, d), b = size_of(y, d);
       if (a != b && a != 1 && b != 1) {
         throw Error("The size of tensor a (" + std::to_string(a) +
@@ -178,6 +167,29 @@ struct Batch {
     return own < 0 ? 1 : x.array.shape[own];
   }
 };
+
+[[noreturn]] void refuse_sizes(const Stack& x, const Stack& y, const Batch& batch) {
+  const auto text = [](int64_t n) { return std::to_string(n); };
+  const int64_t rows = x.rows();
+  const std::string inner = text(x.size(1)), other = text(y.size(2));
+  const std::string matrix = "(" + text(rows) + "x" + inner;
+  if (x.vector && y.vector) {
+    throw Error("inconsistent tensor size, expected tensor [" + inner + "] and src [" + other +
+                "] to have the same number of elements, but got " + inner + " and " + other +
+                " elements respectively");
+  }
+  if (y.vector) {
+    throw Error("size mismatch, got input (" + text(rows) + "), mat " + matrix + "), vec (" +
+                other + ")");
+  }
+  if (y.batch_dims() == 0) {
+    throw Error("mat1 and mat2 shapes cannot be multiplied " + matrix + " and " + other + "x" +
+                text(y.size(1)) + ")");
+  }
+  throw Error("Expected size for first two dimensions of batch2 tensor to be: [" +
+              text(batch.count) + ", " + inner + "] but got: [" + text(batch.count) + ", " + other +
+              "].");
+}
 
 template <class T>
 const MatmulFunctions<T>& functions(Tag<T>) {
@@ -220,10 +232,13 @@ void run(Tag<T> tag, const Stack& x, const Stack& y, const Batch& batch, const v
   functions(tag).batch({one, batch.count, x_offsets, y_offsets, m * n});
 }
 
-// x @ y, plus `bias` (contiguous) in every row.
-py::object product(Stack& x, Stack& y, const void* bias) {
-  if (x.size(1) != y.size(2)) refuse_sizes(x, y);
+void check(const Stack& x, const Stack& y) {
+  if (x.size(1) != y.size(2)) refuse_sizes(x, y, Batch(x, y));
   check_types(x, y);
+}
+
+// x @ y of operands that fit, plus `bias` (contiguous) in every row.
+py::object product(Stack& x, Stack& y, const void* bias) {
   const Batch shape(x, y);
   int64_t sizes[kMaxDims];
   int ndim = shape.ndim;
@@ -236,11 +251,7 @@ py::object product(Stack& x, Stack& y, const void* bias) {
   bool one_matrix = true;
   for (int d = 0; d < y.batch_dims(); ++d) one_matrix &= y.array.shape[d] == 1;
   const bool folded = shape.count > 1 && one_matrix && x.fold_batch();
-  if (folded) {
-    y.array.shape[0] = y.size(2);
-    y.array.shape[1] = y.size(1);
-    y.array.ndim = 2;
-  }
+  if (folded) y.drop_batch();
   dispatch(x.array.dtype, [&](auto tag) {
     if constexpr (!std::is_same_v<typename decltype(tag)::type, bool>) {
       run(tag, x, y, folded ? Batch(x, y) : shape, bias, out);
@@ -259,6 +270,7 @@ py::object matmul_arrays(py::handle left, py::handle right) {
   }
   if (x.array.ndim == 1) x.make_row();
   if (y.array.ndim == 1) y.append_dim();
+  check(x, y);
   return product(x, y, nullptr);
 }
 
@@ -302,8 +314,9 @@ py::object linear(py::handle input, py::handle weight, py::handle bias) {
   }
   if (x.array.ndim == 1) x.make_row();
   w.swap_last();
+  check(x, w);
   py::object owner;
-  return product(x, w, read_bias(bias, x.array.dtype, x.size(2), w.size(1), owner));
+  return product(x, w, read_bias(bias, x.array.dtype, x.rows(), w.size(1), owner));
 }
 
 }  // namespace

@@ -6,17 +6,13 @@
 namespace rush {
 namespace {
 
-void bind_errors(py::module_& m) {
-  static PyObject* out_of_memory =
-      PyErr_NewExceptionWithDoc("rushlight.OutOfMemoryError",
-                                "Memory that was asked for cannot be had; the process goes on.",
-                                PyExc_RuntimeError, nullptr);
-  m.attr("OutOfMemoryError") = py::reinterpret_borrow<py::object>(out_of_memory);
+void translate_errors() {
   py::register_exception_translator([](std::exception_ptr p) {
     try {
       if (p) std::rethrow_exception(p);
     } catch (const OutOfMemory& e) {
-      PyErr_SetString(out_of_memory, e.what());
+      const py::object type = py::module_::import("rushlight.errors").attr("OutOfMemoryError");
+      PyErr_SetString(type.ptr(), e.what());
     } catch (const TypeError& e) {
       PyErr_SetString(PyExc_TypeError, e.what());
     } catch (const NotImplemented& e) {
@@ -53,7 +49,7 @@ void bind_runtime(py::module_& m) {
 
 PYBIND11_MODULE(_kernels, m) {
   m.doc() = "Kernels over NumPy arrays, compiled for several instruction sets.";
-  rush::bind_errors(m);
+  rush::translate_errors();
   rush::bind_runtime(m);
   rush::bind_arrays(m);
   rush::bind_pointwise(m);

@@ -15,8 +15,7 @@ std::string text(Size2 size) { return "(" + text(size.h) + " x " + text(size.w) 
 bool any_below(Size2 size, int64_t least) { return size.h < least || size.w < least; }
 int64_t area(Size2 size) { return size.h * size.w; }
 
-// --- convolution
-// ----------------------------------------------------------------------------------
+// --- convolution -----------------------------------------------------------------------------
 
 struct ConvOptions {
   Pair stride, padding, dilation;
@@ -92,8 +91,8 @@ void check_bias(const Array& bias, const Array& x, const Array& w) {
                 " instead");
   }
   if (bias.dtype != x.dtype) {
-    throw Error(std::string("Input type (") + dtype_name(x.dtype) + ") and bias type (" +
-                dtype_name(bias.dtype) + ") should be the same");
+    throw Error(std::string("Input type (") + element_name(x.dtype) + ") and bias type (" +
+                element_name(bias.dtype) + ") should be the same");
   }
 }
 
@@ -167,8 +166,7 @@ py::object conv2d_weight_grad(py::handle grad, py::handle x_,
   return result;
 }
 
-// --- pooling
-// --------------------------------------------------------------------------------------
+// --- pooling ---------------------------------------------------------------------------------
 
 const PoolFunctions<float>& pool_functions(Tag<float>) { return pool().of_float; }
 const PoolFunctions<double>& pool_functions(Tag<double>) { return pool().of_double; }
@@ -204,8 +202,9 @@ int64_t pooled_size(int64_t input, int64_t kernel, int64_t stride, int64_t paddi
         ", kernel_size=" + text(kernel) + " and dilation=" + text(dilation));
   }
   const int64_t free = input + 2 * padding - dilation * (kernel - 1) - 1;
-  if (free < 0 && !(ceil_mode && free + stride > 0)) return 0;
-  int64_t count = (free + (ceil_mode ? stride - 1 : 0)) / stride + 1;
+  const int64_t whole = free + (ceil_mode ? stride - 1 : 0);
+  // Rounded down: an input smaller than the window has no output, nor with ceil_mode one too many.
+  int64_t count = (whole >= 0 ? whole / stride : -((-whole + stride - 1) / stride)) + 1;
   if (ceil_mode && (count - 1) * stride >= input + padding) --count;
   return count;
 }
@@ -241,6 +240,11 @@ PoolShape plane_shape(int ndim, const int64_t* x, const PoolOptions& o) {
 PoolShape pool_shape(const Array& x, const PoolOptions& o, bool ceil_mode, int64_t* out) {
   PoolShape s = plane_shape(x.ndim, x.shape, o);
   s.output = pooled_size(s, ceil_mode);
+  if (s.padding.h > s.kernel.h / 2 || s.padding.w > s.kernel.w / 2) {
+    throw Error("pad should be smaller than or equal to half of kernel size, but got padW = " +
+                text(s.padding.w) + ", padH = " + text(s.padding.h) + ", kW = " + text(s.kernel.w) +
+                ", kH = " + text(s.kernel.h));
+  }
   if (any_below(s.output, 1)) {
     const std::string channels = text(x.shape[x.ndim - 3]);
     throw Error("Given input size: (" + channels + "x" + text(s.input.h) + "x" + text(s.input.w) +

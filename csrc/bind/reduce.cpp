@@ -6,8 +6,8 @@
 namespace rush {
 namespace {
 
-constexpr int64_t kColumns = 256;     // accumulators side by side: 2 KB, so they stay in L1
-constexpr int64_t kPiece = 1 << 15;   // elements of a full reduction folded by one thread at a time
+constexpr int64_t kColumns = 256;    // accumulators side by side: 2 KB, so they stay in L1
+constexpr int64_t kPiece = 1 << 15;  // elements of a full reduction folded by one thread at a time
 
 // x's dimensions, split into those that stay and those that are folded.
 struct Split {
@@ -28,8 +28,7 @@ void split_shape(const Array& x, const std::vector<int>& dims, bool keepdim, Spl
   }
 }
 
-void split_walks(const Array& x, const Array& out, const bool* folded, bool keepdim,
-                 Split& split) {
+void split_walks(const Array& x, const Array& out, const bool* folded, bool keepdim, Split& split) {
   Array kept = x, result = x, reduced = x;
   int k = 0, r = 0, o = 0;
   for (int d = 0; d < x.ndim; ++d) {
@@ -80,8 +79,7 @@ void each_result_block(const Split& split, int64_t width, F&& visit) {
   const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(1, split.count));
   for_each_run(split.kept, grain, [&](int64_t n, char* const* data, const int64_t* s) {
     for (int64_t begin = 0; begin < n; begin += width) {
-      visit(std::min(width, n - begin), data[0] + begin * s[0], data[1] + begin * s[1], s[0],
-            s[1]);
+      visit(std::min(width, n - begin), data[0] + begin * s[0], data[1] + begin * s[1], s[0], s[1]);
     }
   });
 }
@@ -101,9 +99,8 @@ void reduce_rows(const Reducer& r, const Split& split) {
   each_result_block(split, 1, [&](int64_t, char* out, char* x, int64_t so, int64_t) {
     alignas(16) char acc[16];
     r.init(1, acc);
-    each_reduced_run(split.reduced, x, [&](char* first, int64_t n, int64_t stride) {
-      r.row(n, first, stride, acc);
-    });
+    each_reduced_run(split.reduced, x,
+                     [&](char* first, int64_t n, int64_t stride) { r.row(n, first, stride, acc); });
     r.finish(1, acc, split.count, out, so);
   });
 }
@@ -117,8 +114,8 @@ void reduce_pieces(const Reducer& r, const Split& split) {
     for (int64_t p = begin; p < end; ++p) {
       char* acc = accs + p * r.accumulator_bytes;
       r.init(1, acc);
-      r.row(std::min(kPiece, split.count - p * kPiece),
-            split.reduced.data[0] + p * kPiece * stride, stride, acc);
+      r.row(std::min(kPiece, split.count - p * kPiece), split.reduced.data[0] + p * kPiece * stride,
+            stride, acc);
     }
   });
   for (int64_t p = 1; p < pieces; ++p) r.merge(accs, accs + p * r.accumulator_bytes);
@@ -179,32 +176,33 @@ py::object variance(py::handle input, py::handle dim, double correction, bool ke
   const double divisor = std::max(0.0, static_cast<double>(split.count) - correction);
   const bool columns = by_columns(split);
   MaybeReleaseGil release(x.numel());
-  each_result_block(split, columns ? kColumns : 1,
-                    [&](int64_t n, char* target, char* first, int64_t so, int64_t sx) {
-    double mean[kColumns], total[kColumns];
-    sum.init(n, mean);
-    std::fill_n(total, n, 0.0);
-    each_reduced_run(split.reduced, first, [&](char* run, int64_t length, int64_t stride) {
-      if (!columns) return sum.row(length, run, stride, mean);
-      for (int64_t i = 0; i < length; ++i) sum.columns(n, run + i * stride, sx, mean);
-    });
-    for (int64_t j = 0; j < n; ++j) mean[j] /= static_cast<double>(split.count);
-    each_reduced_run(split.reduced, first, [&](char* run, int64_t length, int64_t stride) {
-      if (!columns) {
-        total[0] += reduce().squares[type](length, run, stride, mean[0]);
-        return;
-      }
-      for (int64_t i = 0; i < length; ++i) {
-        reduce().column_squares[type](n, run + i * stride, sx, mean, total);
-      }
-    });
-    dispatch_floating(x.dtype, "var", [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      for (int64_t j = 0; j < n; ++j) {
-        *reinterpret_cast<T*>(target + j * so) = static_cast<T>(total[j] / divisor);
-      }
-    });
-  });
+  each_result_block(
+      split, columns ? kColumns : 1,
+      [&](int64_t n, char* target, char* first, int64_t so, int64_t sx) {
+        double mean[kColumns], total[kColumns];
+        sum.init(n, mean);
+        std::fill_n(total, n, 0.0);
+        each_reduced_run(split.reduced, first, [&](char* run, int64_t length, int64_t stride) {
+          if (!columns) return sum.row(length, run, stride, mean);
+          for (int64_t i = 0; i < length; ++i) sum.columns(n, run + i * stride, sx, mean);
+        });
+        for (int64_t j = 0; j < n; ++j) mean[j] /= static_cast<double>(split.count);
+        each_reduced_run(split.reduced, first, [&](char* run, int64_t length, int64_t stride) {
+          if (!columns) {
+            total[0] += reduce().squares[type](length, run, stride, mean[0]);
+            return;
+          }
+          for (int64_t i = 0; i < length; ++i) {
+            reduce().column_squares[type](n, run + i * stride, sx, mean, total);
+          }
+        });
+        dispatch_floating(x.dtype, "var", [&](auto tag) {
+          using T = typename decltype(tag)::type;
+          for (int64_t j = 0; j < n; ++j) {
+            *reinterpret_cast<T*>(target + j * so) = static_cast<T>(total[j] / divisor);
+          }
+        });
+      });
   return result;
 }
 

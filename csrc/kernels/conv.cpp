@@ -85,26 +85,25 @@ void forward(const ConvShape& s, const T* x, const T* weight, const T* bias, T* 
       });
 }
 
-// --- input gradient
-// -------------------------------------------------------------------------------
+// --- input gradient --------------------------------------------------------------------------
 
 // x[Y] with Y = position + padding has met out[o] through tap t where o * stride + t * dilation =
 // Y. All Y of one residue r modulo the stride meet the taps of that residue: with T = (Y - r) /
 // stride and q = (t * dilation - r) / stride, o = T - q. So each residue is a convolution of
 // stride 1.
 struct Residue {
-  int64_t residue, stride, dilation, kernel, first, count;  // T: `count` of them from `first` on
+  int64_t residue, stride, dilation;
+  int64_t first, count;  // T: `count` of them from `first` on
+  int64_t position;      // of the first T in x; the others follow at multiples of the stride
 
-  Residue(int64_t r, int64_t input, int64_t kernel_size, int64_t step, int64_t padding, int64_t gap)
-      : residue(r), stride(step), dilation(gap), kernel(kernel_size) {
+  Residue(int64_t r, int64_t input, int64_t step, int64_t padding, int64_t gap)
+      : residue(r), stride(step), dilation(gap) {
     first = padding > r ? ceil_div(padding - r, step) : 0;
     const int64_t last = padding + input - 1 - r;
-    count = last < 0 ? 0 : last / step - first + 1;
-    if (count < 0) count = 0;
+    count = last < first * step ? 0 : last / step - first + 1;
     position = first * step + r - padding;
   }
 
-  int64_t position;  // of the first T in x; the others follow at multiples of the stride
   bool meets(int64_t tap) const { return tap * dilation % stride == residue; }
   int64_t shift(int64_t tap) const { return (tap * dilation - residue) / stride; }
 };
@@ -119,8 +118,8 @@ struct InputPhase {
 
   InputPhase(const ConvShape& s, const T* weight, const Frame<T>& frame, Size2 before,
              int64_t phase)
-      : y(phase / s.stride.w, s.input.h, s.kernel.h, s.stride.h, s.padding.h, s.dilation.h),
-        x(phase % s.stride.w, s.input.w, s.kernel.w, s.stride.w, s.padding.w, s.dilation.w),
+      : y(phase / s.stride.w, s.input.h, s.stride.h, s.padding.h, s.dilation.h),
+        x(phase % s.stride.w, s.input.w, s.stride.w, s.padding.w, s.dilation.w),
         taps(count_taps(s)),
         offsets(taps),
         weights(taps * s.in_channels) {
@@ -206,8 +205,7 @@ void input_grad(const ConvShape& s, const T* grad, const T* weight, T* x_grad) {
   }
 }
 
-// --- weight gradient
-// ------------------------------------------------------------------------------
+// --- weight gradient -------------------------------------------------------------------------
 
 // Sums of the threads, each (groups, taps, out), into (groups, out, taps).
 template <class T>

@@ -27,9 +27,7 @@ struct Operand {
   const char* data;
   T value;
   explicit Operand(const char* p) : data(p), value(*reinterpret_cast<const T*>(p)) {}
-  T operator[](int64_t i) const {
-    return kBroadcast ? value : reinterpret_cast<const T*>(data)[i];
-  }
+  T operator[](int64_t i) const { return kBroadcast ? value : reinterpret_cast<const T*>(data)[i]; }
 };
 
 template <class F, class T, class R, bool... kBroadcast, size_t... I>

@@ -38,8 +38,7 @@ void for_planes(int64_t planes, int64_t reads, F&& body) {
   });
 }
 
-// --- maximum
-// --------------------------------------------------------------------------------------
+// --- maximum ---------------------------------------------------------------------------------
 
 // Takes the maxima of one plane after the other. Its lines are first split into `stride` lines of
 // every stride-th element, with -inf for the padding: what a tap reads for neighbouring windows is
@@ -176,8 +175,7 @@ void max_backward(int64_t planes, int64_t input, int64_t output, const T* grad,
   });
 }
 
-// --- average
-// --------------------------------------------------------------------------------------
+// --- average ---------------------------------------------------------------------------------
 
 // A window's extent along one axis, on the input (begin to end) and with the padding (whole).
 struct Extent {

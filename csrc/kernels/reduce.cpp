@@ -92,8 +92,8 @@ constexpr int64_t kBlock = 512;
 template <class R, class T>
 typename R::Acc fold_dense(int64_t n, const T* x, typename R::Acc total) {
   using Acc = typename R::Acc;
-  using Lane = std::conditional_t<std::is_same_v<T, float> && std::is_same_v<Acc, double>, float,
-                                  Acc>;
+  using Lane =
+      std::conditional_t<std::is_same_v<T, float> && std::is_same_v<Acc, double>, float, Acc>;
   int64_t i = 0;
   while (n - i >= kLanes) {
     Lane lanes[kLanes];
@@ -160,8 +160,13 @@ void finish(int64_t n, const void* acc, int64_t count, char* out, int64_t stride
 
 template <class R, class T>
 Reducer reducer() {
-  return {DTypeOf<typename R::Result>::value, sizeof(typename R::Acc), init<R>, row<R, T>,
-          columns<R, T>,                      merge<R>,                finish<R>};
+  return {DTypeOf<typename R::Result>::value,
+          sizeof(typename R::Acc),
+          init<R>,
+          row<R, T>,
+          columns<R, T>,
+          merge<R>,
+          finish<R>};
 }
 
 template <class T, bool kGreatest>

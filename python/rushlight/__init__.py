@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from rushlight import dtypes, ops
-from rushlight._kernels import OutOfMemoryError, get_num_threads, set_num_threads
+from rushlight._kernels import get_num_threads, set_num_threads
 from rushlight._version import __version__
 from rushlight.autograd import engine as _engine  # binds Tensor.backward
 from rushlight.autograd.grad_mode import (
@@ -36,6 +36,8 @@ from rushlight.dtypes import (
     set_default_dtype,
     uint8,
 )
+from rushlight.errors import OutOfMemoryError
+from rushlight.ops._registry import find, names
 from rushlight.random import (
     Generator,
     default_generator,
@@ -49,7 +51,7 @@ from rushlight.random import (
 from rushlight.tensor import Size, Tensor
 
 # The function takes the name from the module that was imported above.
-tensor: Any = ops.creation.tensor
+globals()["tensor"] = find("tensor")
 
 if TYPE_CHECKING:
     from rushlight import autograd, cuda, nn, optim, random, utils
@@ -97,7 +99,7 @@ __all__ = [
     "set_rng_state",
     "uint8",
     "utils",
-    *ops.names(),
+    *names(),
 ]
 
 # Imported at first use: a program that does not need them should not wait for them.
@@ -112,7 +114,7 @@ def __getattr__(name: str) -> Any:
     elif name in _LAZY_NAMES:
         value = getattr(importlib.import_module(_LAZY_NAMES[name]), name)
     else:
-        value = ops.find(name)
+        value = find(name)
         if value is None:
             raise AttributeError(f"rushlight has no torch.{name}")
     globals()[name] = value

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from rushlight import random as _random
-from rushlight._kernels import OutOfMemoryError
 from rushlight.backend.cuda import runtime as _runtime
 from rushlight.devices import device as _Device  # noqa: N812 - there is a `device` here too
+from rushlight.errors import OutOfMemoryError
 
 __all__ = [
     "OutOfMemoryError",

@@ -27,25 +27,25 @@ class device:  # noqa: N801 - PyTorch's name
     type: str
 
     def __init__(self, type: str | int | device, index: int | None = None) -> None:
-        if isinstance(type, device):
-            index = type.index if index is None else index
-            type = type.type
-        elif isinstance(type, int):
-            type, index = "cuda", type
-        elif not isinstance(type, str):
-            raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
-        elif ":" in type:
-            type, _, number = type.partition(":")
+        name: Any = type
+        if isinstance(name, device):
+            name, index = name.type, name.index if index is None else index
+        elif isinstance(name, int):
+            name, index = "cuda", name
+        elif not isinstance(name, str):
+            raise TypeError(f"device(): argument 'type' must be str, not {name.__class__.__name__}")
+        elif ":" in name:
+            name, _, number = name.partition(":")
             if index is not None or not number.isdigit():
-                raise RuntimeError(f"Invalid device string: '{type}:{number}'")
+                raise RuntimeError(f"Invalid device string: '{type}'")
             index = int(number)
-        if type in ("mps", "xpu", "xla", "meta", "hip", "mtia", "hpu", "vulkan"):
-            raise NotImplementedError(f"device '{type}' is not supported; use 'cpu' or 'cuda'")
-        if type not in _TYPES:
+        if name in ("mps", "xpu", "xla", "meta", "hip", "mtia", "hpu", "vulkan"):
+            raise NotImplementedError(f"device '{name}' is not supported; use 'cpu' or 'cuda'")
+        if name not in _TYPES:
             raise RuntimeError(
-                f"Expected one of {', '.join(_TYPES)} device type at start of device string: {type}"
+                f"Expected one of {', '.join(_TYPES)} device type at start of device string: {name}"
             )
-        self.type = str(type)
+        self.type = name
         self.index = index
 
     def __repr__(self) -> str:

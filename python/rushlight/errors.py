@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__: list[str] = []
+__all__ = ["OutOfMemoryError"]
+
+
+class OutOfMemoryError(RuntimeError):
+    """Memory that was asked for cannot be had; the process goes on."""
+
+    __module__ = "rushlight"
 
 
 def freed_graph(op: str) -> RuntimeError:

@@ -12,7 +12,7 @@ import numpy as np
 
 from rushlight import dtypes
 from rushlight.autograd.node import AccumulateGrad, Edge, Extras, Node
-from rushlight.backend import array_device
+from rushlight.backend import array_device, device_kernels
 from rushlight.devices import device
 
 __all__ = ["Size", "Tensor"]
@@ -31,6 +31,19 @@ class Size(tuple[int, ...]):
         for size in self:
             count *= size
         return count
+
+    def __getitem__(self, index: Any) -> Any:
+        item = tuple.__getitem__(self, index)
+        return Size(item) if type(item) is tuple else item
+
+    def __add__(self, other: Any) -> Size:
+        return Size(tuple.__add__(self, other))
+
+    def __radd__(self, other: tuple[int, ...]) -> Size:
+        return Size((*other, *self))
+
+    def __mul__(self, count: Any) -> Size:
+        return Size(tuple.__mul__(self, count))
 
     def __repr__(self) -> str:
         return f"torch.Size({list(self)})"
@@ -122,6 +135,22 @@ class Tensor:
 
     nelement = numel
 
+    def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
+        """The legacy name of the type, such as 'torch.FloatTensor', or a tensor of another dtype.
+
+        `non_blocking` is accepted and has no effect.
+        """
+        if dtype is None:
+            module = "torch.cuda" if self.is_cuda else "torch"
+            return f"{module}.{_LEGACY_NAMES[self.dtype.name]}Tensor"
+        if isinstance(dtype, str):
+            kind = dtype.rpartition(".")[2].removesuffix("Tensor")
+            names = [name for name, legacy in _LEGACY_NAMES.items() if legacy == kind]
+            if not names:
+                raise ValueError(f"invalid type: '{dtype}'")
+            dtype = getattr(dtypes, names[0])
+        return self.to(dtype)
+
     def element_size(self) -> int:
         """Bytes of one element."""
         return self._array.itemsize  # type: ignore[no-any-return]
@@ -144,7 +173,7 @@ class Tensor:
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        return self._array.__array_interface__["data"][0]  # type: ignore[no-any-return]
+        return int(self._array.data.ptr if self.is_cuda else self._array.ctypes.data)
 
     def is_contiguous(self) -> bool:
         """Whether the elements lie in memory without gaps, the last dimension fastest."""
@@ -232,10 +261,15 @@ class Tensor:
         return bool(self._array.item())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._scalar())
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._scalar())
+
+    def _scalar(self) -> Any:
+        if self._array.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        return self._array.item()
 
     def __index__(self) -> int:
         if self._array.dtype.kind not in "iub" or self._array.size != 1:
@@ -268,7 +302,7 @@ class Tensor:
         return tensor_text(array, suffixes=suffixes)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuild, (self.detach().numpy(force=True), self.requires_grad)
+        return _rebuild, (self.detach().numpy(force=True), self.requires_grad, self.device)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.grad_fn is not None:
@@ -455,6 +489,16 @@ class Tensor:
         def __ge__(self, other: Any) -> Tensor: ...
 
 
+_LEGACY_NAMES = {
+    "float32": "Float",
+    "float64": "Double",
+    "int64": "Long",
+    "int32": "Int",
+    "uint8": "Byte",
+    "bool": "Bool",
+}
+
+
 def _checked_dim(dim: int, ndim: int) -> int:
     if not -ndim <= dim < ndim:
         raise IndexError(
@@ -485,8 +529,8 @@ def _check_grad(tensor: Tensor, grad: Tensor) -> None:
         )
 
 
-def _rebuild(array: Any, requires_grad: bool) -> Tensor:
-    tensor = Tensor._wrap(array)
+def _rebuild(array: Any, requires_grad: bool, place: device) -> Tensor:
+    tensor = Tensor._wrap(device_kernels(place).asarray(array))
     tensor.requires_grad = requires_grad
     return tensor
 

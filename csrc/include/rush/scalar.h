@@ -69,7 +69,7 @@ struct is_floating<double> {
 
 RUSH_OP_1(neg, return T(-x);)
 RUSH_OP_1(abs, return x < T(0) ? T(-x) : T(x + T(0));)  // + 0 turns -0 into 0
-RUSH_OP_1(sign, return T(T(x > T(0)) - T(x < T(0)));)  // NaN gives 0, as in PyTorch
+RUSH_OP_1(sign, return T(T(x > T(0)) - T(x < T(0)));)   // NaN gives 0, as in PyTorch
 RUSH_OP_1(square, return T(x * x);)
 RUSH_OP_2(add, x, y, return T(x + y);)
 RUSH_OP_2(sub, x, y, return T(x - y);)
@@ -200,8 +200,7 @@ RUSH_OP_2(gelu_backward, g, x,
           const T cdf = T(0.5) * (T(1) + math::erf(x * T(0.70710678118654752440)));
           const T pdf = T(0.39894228040143267794) * math::exp(T(-0.5) * x * x);
           return g * (cdf + x * pdf);)
-RUSH_OP_1(gelu_tanh,
-          const T inner = T(0.79788456080286535588) * (x + T(0.044715) * x * x * x);
+RUSH_OP_1(gelu_tanh, const T inner = T(0.79788456080286535588) * (x + T(0.044715) * x * x * x);
           return T(0.5) * x * (T(1) + math::tanh(inner));)
 RUSH_OP_2(gelu_tanh_backward, g, x, const T c = T(0.79788456080286535588);
           const T t = math::tanh(c * (x + T(0.044715) * x * x * x));
@@ -215,8 +214,8 @@ RUSH_OP_2(absolute_error, x, y, const T d = x - y; return d < T(0) ? -d : d;)
 RUSH_OP_3(huber, x, y, delta, const T d = x - y; const T size = d < T(0) ? -d : d;
           return size <= delta ? T(0.5) * d * d : delta * (size - T(0.5) * delta);)
 // Logarithms are clamped at -100, as PyTorch's, so that a saturated input has a finite loss.
-RUSH_OP_2(cross_entropy_of_probability, x, y, const T p = math::log(x);
-          const T q = math::log1p(-x); const T lower = T(-100);
+RUSH_OP_2(cross_entropy_of_probability, x, y, const T p = math::log(x); const T q = math::log1p(-x);
+          const T lower = T(-100);
           return (y - T(1)) * (q < lower ? lower : q) - y * (p < lower ? lower : p);)
 RUSH_OP_2(cross_entropy_of_logit, x, y, const T size = x < T(0) ? -x : x;
           return (x > T(0) ? x : T(0)) - x * y + math::log1p(math::exp(-size));)

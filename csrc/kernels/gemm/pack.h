@@ -79,6 +79,39 @@ inline void copy_row(T* target, const T* source, int64_t count) {
   if (p < count) store(target + p, load_partial(source + p, count - p));
 }
 
+// Rows of `Vectors` vectors, the last of them with `rest` elements on the source.
+template <class T, int Vectors>
+inline void copy_strip(const T* source, int64_t source_row, int64_t rest, int64_t count, T* target,
+                       int64_t target_row) {
+  constexpr int lanes = kLanes<T>, last = (Vectors - 1) * lanes;
+  for (int64_t p = 0; p < count; ++p, source += source_row, target += target_row) {
+    for (int v = 0; v < last; v += lanes) store(target + v, load(source + v));
+    store(target + last, rest == lanes ? load(source + last) : load_partial(source + last, rest));
+  }
+}
+
+// `count` rows of `width` elements, in ascending order. Whole vectors are
+// written: what lies behind a row's end is overwritten by the next row, or is free.
+template <class T>
+inline void copy_strip(const T* source, int64_t source_row, int64_t width, int64_t count, T* target,
+                       int64_t target_row) {
+  constexpr int64_t lanes = kLanes<T>;
+  if (width <= lanes) {
+    copy_strip<T, 1>(source, source_row, width, count, target, target_row);
+  } else if (width <= 2 * lanes) {
+    copy_strip<T, 2>(source, source_row, width - lanes, count, target, target_row);
+  } else if (width <= 3 * lanes) {
+    copy_strip<T, 3>(source, source_row, width - 2 * lanes, count, target, target_row);
+  } else {  // the right part first: what it spills belongs to the left part of the next row
+    copy_strip(source + 2 * lanes, source_row, width - 2 * lanes, count, target + 2 * lanes,
+               target_row);
+    copy_strip<T, 2>(source, source_row, lanes, count, target, target_row);
+  }
+}
+
+// Rows copied at a time, panel after panel: long pieces of few rows, as memory likes it.
+constexpr int64_t kStripRows = 16;
+
 // The rows of a matrix of any strides. A tile broadcasts the values of A, so rows are packed as
 // they lie, one behind the other, and columns likewise: nothing is transposed.
 template <class T>
@@ -119,14 +152,13 @@ struct StridedRows {
     }
   }
 
-  // Depth is the outer loop, since a column of all panels lies in one piece. What the vectors of
-  // one copy write behind their panel's column is overwritten by the next.
   void pack_columns(Cuts rows, int64_t count, const T* source, T* scratch, int64_t size) const {
-    for (int64_t p = 0; p < count; ++p) {
+    for (int64_t p = 0; p < count; p += kStripRows) {
+      const int64_t deep = count - p < kStripRows ? count - p : kStripRows;
       for (int64_t i = 0; i < rows.count; ++i) {
         const Range panel = rows[i];
-        copy_row(scratch + i * size + p * panel.size(), source + p * depth_stride + panel.begin,
-                 panel.size());
+        copy_strip(source + p * depth_stride + panel.begin, depth_stride, panel.size(), deep,
+                   scratch + i * size + p * panel.size(), panel.size());
       }
     }
   }
@@ -160,11 +192,13 @@ struct StridedColumns {
 
  private:
   void pack_rows(Cuts cols, int64_t count, const T* source, T* scratch, int64_t size) const {
-    for (int64_t p = 0; p < count; ++p) {
+    for (int64_t p = 0; p < count; p += kStripRows) {
+      const int64_t deep = count - p < kStripRows ? count - p : kStripRows;
       for (int64_t j = 0; j < cols.count; ++j) {
         const Range panel = cols[j];
-        copy_row(scratch + j * size + p * round_up(panel.size(), kLanes<T>),
-                 source + p * depth_stride + panel.begin, panel.size());
+        const int64_t width = round_up(panel.size(), kLanes<T>);
+        copy_strip(source + p * depth_stride + panel.begin, depth_stride, panel.size(), deep,
+                   scratch + j * size + p * width, width);
       }
     }
   }

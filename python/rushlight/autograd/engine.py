@@ -12,11 +12,12 @@ allocates.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heappushpop
 from typing import Any
 
 from numpy import ndarray
 
+from rushlight import ops
 from rushlight.autograd.grad_mode import state as grad_state
 from rushlight.autograd.node import AccumulateGrad, Edge, Node
 from rushlight.backend import cpu, kernels_of
@@ -31,6 +32,7 @@ class _Pass:
     Attributes:
         counts: how many gradients each node still waits for.
         pending: the sum of the gradients that each node has got so far.
+        summed: nodes whose sum has memory of its own.
         borrowed: nodes whose sum is somebody else's memory.
         inherited: nodes whose sum views memory that nobody else uses.
         wanted: the nodes that lead to the inputs asked for; None: all.
@@ -42,6 +44,7 @@ class _Pass:
         self.create_graph = create_graph
         self.counts: dict[Node, int] = {}
         self.pending: dict[Node, Any] = {}
+        self.summed: set[Node] = set()
         self.borrowed: set[Node] = set()
         self.inherited: set[Node] = set()
         self.wanted: set[Node] | None = None
@@ -86,16 +89,15 @@ class _Pass:
     def _walk(self, roots: list[Node]) -> None:  # noqa: C901 - one loop, without calls
         counts, pending, recorded = self.counts, self.pending, self.create_graph
         ready = sorted((node.order, node) for node in roots if not counts[node])
-        while ready:
-            node = heappop(ready)[1]
+        node: Node | None = None
+        while node is not None or ready:
+            if node is None:
+                node = heappop(ready)[1]
             g = pending.pop(node, None)
             if node.extras is not None and g is not None:
                 g = self._run_hooks(node, g)
-            if not node.edges:
-                self._finish(node, g)
-                continue
-            gradients = self._apply(node, g)
-            for edge, gradient in zip(node.edges, gradients, strict=True):
+            following: Node | None = None
+            for edge, gradient in zip(node.edges, self._apply(node, g), strict=False):
                 if edge is None:
                     continue
                 child = edge[0]
@@ -109,37 +111,46 @@ class _Pass:
                         pending[child] = gradient
                         if gradient is g or node.view:
                             self._note_owner(node, child, g, gradient)
-                counts[child] -= 1
-                if not counts[child]:
+                waits = counts[child]
+                if waits > 1:
+                    counts[child] = waits - 1
+                elif following is None:
+                    following = child
+                else:
                     heappush(ready, (child.order, child))
+            # In a chain the next node need not pass through the heap.
+            if following is not None and ready:
+                following = heappushpop(ready, (following.order, following))[1]
+            node = following
 
     def _apply(self, node: Node, g: Any) -> Sequence[Any]:
         """The gradients of a node's inputs, None for those that are not wanted."""
         edges = node.edges
+        if not edges:
+            self._finish(node, g)
+            return edges
         if self.captured is not None:
             edges = self._wanted_edges(node, g)
-        if g is None or not any(edges):
+            if not any(edges):
+                g = None
+        if g is None:
             return (None,) * len(edges)
         try:
             if self.create_graph:
-                from rushlight import ops
-
-                gradients = node.backward_recorded(ops, g, edges, _saved_tensor)
-            else:
-                kernels = cpu if type(g) is ndarray else kernels_of(g)
-                gradients = node.backward(kernels, g, edges)
+                return node.backward_recorded(ops, g, edges, self.retain_graph, _saved_tensor)
+            kernels = cpu if type(g) is ndarray else kernels_of(g)
+            return node.backward(kernels, g, edges, self.retain_graph)
         except Exception as error:
             if hasattr(error, "add_note"):
                 error.add_note(f"raised in the backward pass of {node.op}")
             raise
-        if not self.retain_graph:
-            node.release()
-        return gradients
 
     def _wanted_edges(self, node: Node, g: Any) -> tuple[Edge | None, ...]:
         assert self.captured is not None and self.wanted is not None
         if node in self.captured:
             self.captured[node] = g
+            self.summed.discard(node)
+            self.borrowed.add(node)
         return tuple(e if e is not None and e[0] in self.wanted else None for e in node.edges)
 
     def _finish(self, node: Node, g: Any) -> None:
@@ -152,6 +163,8 @@ class _Pass:
 
     def _owns(self, node: Node, array: Any) -> bool:
         """Whether the sum of a node's gradients may be changed in place, or kept."""
+        if node in self.summed:
+            return True
         if node in self.borrowed:
             return False
         return node in self.inherited or not isinstance(array.base, type(array))
@@ -176,8 +189,6 @@ class _Pass:
 
     def _settle(self, child: Node, gradient: Any) -> Any:
         if self.create_graph:
-            from rushlight import ops
-
             if gradient._array.shape != child.shape:
                 gradient = ops.sum_to(gradient, child.shape)
             if gradient._array.dtype != child.dtype:
@@ -196,11 +207,11 @@ class _Pass:
             self.pending[child] = total + gradient
             return
         kernels = cpu if type(total) is ndarray else kernels_of(total)
-        if self._owns(child, total) and total.flags.c_contiguous:
+        if child in self.summed:
             kernels.add(total, gradient, total)
         else:
             self.pending[child] = kernels.add(total, gradient)
-            self.borrowed.discard(child)
+            self.summed.add(child)
 
     def accumulate(self, leaf: AccumulateGrad, g: Any) -> None:
         """Adds a gradient to the ``.grad`` of a leaf, which keeps an owned one as it is."""
@@ -212,7 +223,7 @@ class _Pass:
             leaf.grad = Tensor._wrap(g)
         else:
             total = leaf.grad._array
-            if leaf.grad._edge is not None or not total.flags.writeable:
+            if leaf.grad._edge is not None or not kernels_of(total).writable(total):
                 leaf.grad = Tensor._wrap(kernels_of(total).add(total, g))
             else:
                 kernels_of(total).add(total, g, total)
@@ -224,6 +235,7 @@ class _Pass:
         assert extras is not None
         if not extras.hooks and not extras.retains:
             return g
+        self.summed.discard(node)
         self.borrowed.add(node)  # a hook may keep what it is shown
         tensor = g if self.create_graph else Tensor._wrap(g)
         for hook in list(extras.hooks.values()):

@@ -43,19 +43,29 @@ class Node:
     op: ClassVar[str] = ""
     view: ClassVar[bool] = False  # whether a gradient may be a view of the one that arrived
 
-    def backward(self, kernels: Any, g: Any, edges: tuple[Edge | None, ...]) -> tuple[Any, ...]:
-        """The gradients of the inputs whose edges are not None, as raw arrays."""
+    def backward(
+        self, kernels: Any, g: Any, edges: tuple[Edge | None, ...], keep: bool
+    ) -> tuple[Any, ...]:
+        """The gradients of the inputs whose edges are not None, as raw arrays.
+
+        Args:
+            kernels: the backend of `g`.
+            g: the gradient of the output.
+            edges: the node's, without those whose gradients are not wanted.
+            keep: do not free the saved values.
+        """
         raise NotImplementedError
 
     def backward_recorded(
-        self, ops: Any, g: Any, edges: tuple[Edge | None, ...], tensor: Callable[..., Any]
+        self,
+        ops: Any,
+        g: Any,
+        edges: tuple[Edge | None, ...],
+        keep: bool,
+        tensor: Callable[..., Any],
     ) -> tuple[Any, ...]:
         """The same over tensors, recorded, for derivatives of higher order."""
         raise NotImplementedError
-
-    def release(self) -> None:
-        """Frees the saved values."""
-        self.saved = None
 
     def name(self) -> str:
         """PyTorch's name of the operation, such as ``"MulBackward0"``."""

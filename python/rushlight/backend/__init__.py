@@ -21,19 +21,27 @@ def kernels_of(*operands: Any) -> Any:
     """
     if len(operands) == 1 and type(operands[0]) is np.ndarray:
         return cpu
-    devices = [array_device(x) for x in operands if hasattr(x, "shape")]
+    arrays = [x for x in operands if hasattr(x, "shape")]
+    devices = [array_device(x) for x in arrays]
     if all(d.type == "cpu" for d in devices):
         return cpu
-    placed = {str(d) for x, d in zip(operands, devices, strict=False) if d.type != "cpu" or x.ndim}
+    placed = {str(d) for x, d in zip(arrays, devices, strict=True) if d.type != "cpu" or x.ndim}
     if len(placed) > 1:
         raise errors.different_devices([str(d) for d in devices])
     return device_kernels("cuda")
 
 
-def device_kernels(device_type: str) -> Any:
-    """The kernels of a device; CUDA's are imported at the first use."""
-    if device_type == "cpu":
+def device_kernels(target: str | device) -> Any:
+    """The kernels of a device; CUDA's are imported at the first use.
+
+    Raises:
+        NotImplementedError: for a second CUDA device.
+    """
+    target = device(target)
+    if target.type == "cpu":
         return cpu
+    if target.index:
+        raise NotImplementedError(f"device '{target}' is not supported; use 'cuda:0'")
     from rushlight.backend import cuda
 
     return cuda

@@ -9,13 +9,12 @@ import numpy as np
 
 from rushlight import _kernels
 from rushlight._kernels import *  # noqa: F403
-from rushlight._kernels import POINTWISE as _TABLE
 from rushlight.backend.common import *  # noqa: F403
 
 Array = np.ndarray[Any, Any]
 
 # Names of the kernels that take a destination as their last argument.
-POINTWISE = frozenset(name for name, _, _ in _TABLE)
+DESTINED = frozenset(name for name, _, _ in _kernels.POINTWISE)
 
 cast = _kernels.copy
 
@@ -50,9 +49,14 @@ def to_cpu(x: Array) -> Array:
     return x
 
 
+def writable(x: Array) -> bool:
+    """Whether the elements may be written: not where they stand for several."""
+    return x.flags.writeable
+
+
 def cat(arrays: Sequence[Array], dim: int) -> Array:
     """The arrays one after the other along `dim`."""
-    return np.concatenate(arrays, dim)
+    return np.concatenate(arrays, dim, dtype=_kernels.result_type(*arrays))
 
 
 def index_add(shape: Sequence[int], index: Any, g: Array) -> Array:

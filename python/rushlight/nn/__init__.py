@@ -7,6 +7,16 @@ from . import init as init
 from . import modules as modules
 from . import parameter as parameter
 from . import utils as utils
-from .modules import *
+from .modules.activation import *
+from .modules.container import *
+from .modules.conv import *
+from .modules.dropout import *
+from .modules.flatten import *
+from .modules.linear import *
+from .modules.loss import *
+from .modules.module import Module as Module
+from .modules.parameters import *
+from .modules.pooling import *
+from .modules.sparse import *
 from .parameter import Buffer as Buffer
 from .parameter import Parameter as Parameter

@@ -238,7 +238,8 @@ def _call_kernel(op: Op, form: str, inplace: bool) -> list[str]:
     tensors = tensor_arguments(op)
     values = {n: f"a_{n}" if n in tensors else n for n in arguments(op)}
     arrays = ", ".join(values[n] for n in tensors)
-    lines = [f"K = cpu if type(a_{tensors[0]}) is ndarray else kernels_of({arrays})"]
+    first = values[tensors[-1 if form == "reflected" else 0]]
+    lines = [f"K = cpu if type({first}) is ndarray else kernels_of({arrays})"]
     if inplace:
         lines += _check_in_place(op)
     if op.forward is not None and "operator" not in form:
@@ -249,15 +250,33 @@ def _call_kernel(op: Op, form: str, inplace: bool) -> list[str]:
     else:
         call = f"K.{op.name}({', '.join(values.values())})"
     if not inplace:
-        outputs = ", ".join(["out", *op.extras])
-        return [*lines, f"{outputs} = {call}"]
+        return lines + _retried(f"{', '.join(['out', *op.extras])} = {call}", arrays, tensors)
     if hasattr(cpu, op.name + "_"):
-        lines += ["out = a_input", f"K.{op.name}_({', '.join(values.values())})"]
-    elif op.name in cpu.POINTWISE and not call.startswith("forward"):
-        lines.append(f"out = {call[:-1]}, a_input)")
+        call = f"K.{op.name}_({', '.join(values.values())})"
+    elif op.name in cpu.DESTINED and not call.startswith("forward"):
+        call = f"{call[:-1]}, a_input)"
     else:
-        lines += ["out = a_input", f"K.assign(out, fitting({call}, out))"]
-    return [*lines, "c_input[0] += 1"]
+        call = f"K.assign(a_input, fitting({call}, a_input))"
+    return [*lines, *_retried(call, arrays, tensors), "out = a_input", "c_input[0] += 1"]
+
+
+def _retried(statement: str, arrays: str, tensors: list[str]) -> list[str]:
+    """The statement, once more where an operand but the first names another backend.
+
+    That is rare, and an exception that is not raised costs nothing.
+    """
+    if len(tensors) == 1:
+        return [statement]
+    return [
+        "try:",
+        f"    {statement}",
+        "except TypeError:",
+        f"    kernels = kernels_of({arrays})",
+        "    if kernels is K:",
+        "        raise",
+        "    K = kernels",
+        f"    {statement}",
+    ]
 
 
 def _check_in_place(op: Op) -> list[str]:
@@ -324,7 +343,7 @@ def _saved_values(op: Op, inplace: bool) -> str:
         if name == "out":
             value = "(out, result._counter, result._counter[0])"
         elif name in op.extras:
-            value = f"({name}, NO_COUNTER, 0)"
+            value = f"({name}, [0], 0)"
         elif name in tensor_arguments(op):
             value = f"(a_{name}, c_{name}, c_{name}[0])"
             if inplace and name == "input":
@@ -350,15 +369,13 @@ def build_node(op: Op) -> type[Node]:
     """The node type of an op: its name is PyTorch's, its backward applies the rows."""
     scope: dict[str, Any] = {
         "errors": errors,
-        "check": _check_version,
-        "NUMBERS_OR_NONE": NUMBERS_OR_NONE,
+        "NO_COUNTER": NO_COUNTER,
     }
     for argument in differentiable(op):
         scope[f"d_{argument}"] = op.derivatives[argument]
     source = "\n".join([_backward_source(op, False), _backward_source(op, True)])
-    source += "\n" + _release_source(op)
     exec(compile(source, f"<rushlight backward {op.name}>", "exec"), scope)
-    members = {n: scope[n] for n in ("backward", "backward_recorded", "release")}
+    members = {n: scope[n] for n in ("backward", "backward_recorded")}
     return type(op.node, (Node,), {"__slots__": (), "op": op.name, "view": op.view, **members})
 
 
@@ -370,9 +387,9 @@ def _backward_source(op: Op, recorded: bool) -> str:
     names = saved_names(op)
     tensors = [n for n in names if _is_tensor_value(op, n)]
     if recorded:
-        lines = ["def backward_recorded(self, K, g, edges, tensor):"]
+        lines = ["def backward_recorded(self, K, g, edges, keep, restored):"]
     else:
-        lines = ["def backward(self, K, g, edges):"]
+        lines = ["def backward(self, K, g, edges, keep):"]
     if names:
         targets = [f"({n}, c_{n}, v_{n})" if n in tensors else n for n in names]
         lines += ["    saved = self.saved", "    if saved is None:"]
@@ -380,14 +397,20 @@ def _backward_source(op: Op, recorded: bool) -> str:
         lines += [f"    {', '.join(targets)}, = saved"]
     for name in tensors:
         lines += [f"    if c_{name}[0] != v_{name}:"]
-        lines += [f"        check({op.name!r}, {name!r}, {name}, c_{name}, v_{name})"]
+        lines += [f"        raise errors.modified_in_place({op.name!r}, {name!r}, {name},"]
+        lines += [f"                                        c_{name}[0], v_{name})"]
         if recorded:
             edge = "None"
             if name == "out":
                 edge = "(self, 0)"
             elif name in differentiable(op):
                 edge = f"self.edges[{tensor_arguments(op).index(name)}]"
-            lines.append(f"    {name} = tensor({name}, {edge}, c_{name})")
+            lines.append(f"    {name} = restored({name}, {edge}, c_{name})")
+    if tensors:
+        # With no tensor among the saved values nothing is gained by freeing them, and a second
+        # backward pass is allowed, as in PyTorch.
+        held = " or ".join(f"c_{n} is not NO_COUNTER" for n in tensors)
+        lines += [f"    if not keep and ({held}):", "        self.saved = None"]
     lines.append(f"    return {_gradients(op)}")
     return "\n".join(lines)
 
@@ -406,28 +429,6 @@ def _gradients(op: Op) -> str:
         call = f"d_{name}({', '.join(['K', 'g', *_saved_by(op, op.derivatives[name])])})"
         parts.append(f"{call} if edges[{i}] is not None else None" if len(wanted) > 1 else call)
     return f"({', '.join(parts)},)"
-
-
-def _release_source(op: Op) -> str:
-    """Frees the saved values, unless no tensor is among them.
-
-    Then nothing is gained, and a second backward pass is allowed, as in PyTorch.
-    """
-    names = saved_names(op)
-    held = [i for i, n in enumerate(names) if _is_tensor_value(op, n)]
-    if not held:
-        return "def release(self):\n    pass"
-    free = " or ".join(f"type(saved[{i}][0]) not in NUMBERS_OR_NONE" for i in held)
-    return (
-        "def release(self):\n"
-        "    saved = self.saved\n"
-        f"    if saved is not None and ({free}):\n"
-        "        self.saved = None"
-    )
-
-
-def _check_version(op: str, name: str, array: Any, counter: list[int], version: int) -> None:
-    raise errors.modified_in_place(op, name, array, counter[0], version)
 
 
 # ---- Arguments that are no tensors ----

@@ -2,7 +2,7 @@
 
     @op(input=lambda K, g, other: K.mul(g, other), other=lambda K, g, input: K.mul(g, input))
     def mul(input: Tensor, other: Tensor | Number) -> Tensor:
-        \"""Elementwise product ``input * other``, with broadcasting.\"""
+        "Elementwise product ``input * other``, with broadcasting."
 
 A row for each tensor argument gives its gradient: a formula over the kernel namespace `K`, the
 gradient `g` of the output and what else it names, which is exactly what the node saves: arguments,

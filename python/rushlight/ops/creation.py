@@ -28,7 +28,7 @@ def finish(
     """
     _check_options(options)
     if device is not None and Device(device).type != "cpu":
-        array = device_kernels("cuda").asarray(array)
+        array = device_kernels(device).asarray(array)
     tensor = Tensor._wrap(array)
     if requires_grad:
         tensor.requires_grad = True
@@ -58,7 +58,7 @@ def _full(
     size: tuple[int, ...], value: Any, kind: np.dtype[Any], options: dict[str, Any]
 ) -> Tensor:
     device = options.pop("device", None)
-    kernels = device_kernels("cpu" if device is None else Device(device).type)
+    kernels = device_kernels("cpu" if device is None else device)
     requires_grad = options.pop("requires_grad", False)
     return finish(kernels.full(size, value, kind), None, requires_grad, **options)
 
@@ -95,7 +95,7 @@ def _type_of_number(value: Any) -> np.dtype[Any]:
 def empty(*size: int | Sequence[int], dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
     """A tensor of undefined contents; options: device, requires_grad."""
     device = options.pop("device", None)
-    kernels = device_kernels("cpu" if device is None else Device(device).type)
+    kernels = device_kernels("cpu" if device is None else device)
     return finish(kernels.empty(sizes_of(size), _kind(dtype)), None, **options)
 
 
@@ -190,10 +190,13 @@ def _array_of(data: Any, dtype: dtypes.dtype | None) -> np.ndarray[Any, Any]:
     except ValueError as error:
         raise ValueError(f"expected sequence of equal length: {error}") from None
     if array.dtype.kind not in "biuf":
-        kind = type(_first(data)).__name__
         if array.dtype.kind == "c":
             raise NotImplementedError("tensor(): complex data is not supported")
-        raise TypeError(f"new(): invalid data type '{kind}'")
+        if array.dtype.kind in "US":
+            if isinstance(data, list):
+                raise ValueError(f"too many dimensions '{type(_first(data)).__name__}'")
+            raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
+        raise RuntimeError(f"Could not infer dtype of {type(_first(data)).__name__}")
     if dtype is not None:
         return array.astype(dtype.numpy)
     if array.dtype.kind == "f":

@@ -93,7 +93,7 @@ def _normalised(input: Tensor, index: Any) -> tuple[Any, bool]:
         elif isinstance(item, bool | np.bool_):
             basic = False
         elif item is not None and item is not Ellipsis and not isinstance(item, int | np.integer):
-            raise TypeError(
+            raise (TypeError if isinstance(item, str) else IndexError)(
                 "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables "
                 f"are valid indices (got {type(item).__name__})"
             )
@@ -183,7 +183,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
 
 
 def _without(dim: int, tensor: Tensor) -> tuple[int, ...]:
-    shape = tensor._array.shape
+    shape: tuple[int, ...] = tensor.shape
     return shape[:dim] + shape[dim + 1 :]
 
 
@@ -203,8 +203,8 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     if sparse_grad:
         raise NotImplementedError("gather(): sparse_grad=True is not supported")
     positions = index._array
-    if positions.dtype != np.int64:
-        raise RuntimeError("gather(): Expected dtype int64 for index")
+    if positions.dtype.name not in ("int32", "int64"):
+        raise RuntimeError("gather(): Expected dtype int32/int64 for index")
     if positions.ndim != input.ndim:
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     if input.ndim == 0:

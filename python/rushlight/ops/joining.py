@@ -20,7 +20,9 @@ class CatBackward0(Node):
 
     op = "cat"
 
-    def backward(self, kernels: Any, g: Any, edges: tuple[Edge | None, ...]) -> tuple[Any, ...]:
+    def backward(
+        self, kernels: Any, g: Any, edges: tuple[Edge | None, ...], keep: bool
+    ) -> tuple[Any, ...]:
         """The parts that belong to the inputs."""
         assert self.saved is not None
         dim, sizes = self.saved
@@ -31,13 +33,15 @@ class CatBackward0(Node):
         return tuple(gradients)
 
     def backward_recorded(
-        self, ops: Any, g: Any, edges: tuple[Edge | None, ...], tensor: Callable[..., Any]
+        self,
+        ops: Any,
+        g: Any,
+        edges: tuple[Edge | None, ...],
+        keep: bool,
+        tensor: Callable[..., Any],
     ) -> tuple[Any, ...]:
         """The same over tensors."""
-        return self.backward(ops, g, edges)
-
-    def release(self) -> None:
-        """Nothing to free: no tensor is saved."""
+        return self.backward(ops, g, edges, keep)
 
 
 @composed(method=False)
@@ -47,7 +51,8 @@ def cat(
     """The tensors one after the other along `dim`; all other sizes must agree.
 
     Raises:
-        RuntimeError: for an empty list, and for sizes that do not agree.
+        ValueError: for an empty list.
+        RuntimeError: for sizes that do not agree.
         NotImplementedError: for `out`.
     """
     if out is not None:
@@ -58,13 +63,15 @@ def cat(
                 f"expected Tensor as element {i} in argument 0, but got {type(tensor).__name__}"
             )
     if not tensors:
-        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     # A 1-d tensor without elements joins with anything.
     parts = [t for t in tensors if t._array.shape != (0,)] or list(tensors[:1])
     dim = wrap(dim if axis is None else axis, parts[0].ndim)
     _check_sizes(parts, dim)
     arrays = [t._array for t in parts]
     kernels = kernels_of(*arrays)
+    kind = kernels.result_type(*arrays)
+    arrays = [a if a.dtype == kind else kernels.cast(a, kind) for a in arrays]
     result = Tensor._wrap(kernels.cat(arrays, dim))
     edges = tuple(t._edge for t in parts)
     if grad_state.enabled and any(e is not None for e in edges):
@@ -89,11 +96,12 @@ def _check_sizes(parts: Sequence[Tensor], dim: int) -> None:
             raise RuntimeError(
                 f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}"
             )
-        if any(n != m for d, (n, m) in enumerate(zip(first, shape, strict=True)) if d != dim):
-            raise RuntimeError(
-                f"Sizes of tensors must match except in dimension {dim}. Expected size "
-                f"{list(first)} but got size {list(shape)} for tensor number {i} in the list."
-            )
+        for d, (n, m) in enumerate(zip(first, shape, strict=True)):
+            if n != m and d != dim:
+                raise RuntimeError(
+                    f"Sizes of tensors must match except in dimension {dim}. Expected size {n} but "
+                    f"got size {m} for tensor number {i} in the list."
+                )
 
 
 @composed(method=False)

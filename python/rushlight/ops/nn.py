@@ -301,3 +301,40 @@ def avg_pool2d(
     divisor_override: int | None,
 ) -> Tensor:
     """The mean of each window of ``(n, c, h, w)``."""
+
+
+def _ceil_mode(
+    shape: tuple[int, ...], out_shape: tuple[int, ...], kernel: Pair, stride: Pair, padding: Pair
+) -> bool:
+    """Whether windows that end beyond the image made `out_shape`."""
+    whole = [
+        (n + 2 * p - k) // s + 1
+        for n, k, s, p in zip(shape[-2:], kernel, stride, padding, strict=True)
+    ]
+    return tuple(whole) != tuple(out_shape[-2:])
+
+
+@op(
+    grad=lambda K, g, grad_shape, shape, kernel_size, stride, padding, count_include_pad, divisor_override: (  # noqa: E501
+        K.avg_pool2d(
+            g,
+            kernel_size,
+            stride,
+            padding,
+            _ceil_mode(shape, grad_shape, kernel_size, stride, padding),
+            count_include_pad,
+            divisor_override,
+        )
+    ),
+    method=False,
+)
+def avg_pool2d_backward(
+    grad: Tensor,
+    shape: tuple[int, ...],
+    kernel_size: Pair,
+    stride: Pair,
+    padding: Pair,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> Tensor:
+    """The gradient of `avg_pool2d` with respect to its input of `shape`."""

@@ -193,7 +193,7 @@ def minimum(input: Tensor, other: Tensor) -> Tensor:
     ),
 )
 def atan2(input: Tensor, other: Tensor) -> Tensor:
-    """Elementwise angle of the point ``(other, input)``, in radians; 0 at the origin, flat there."""
+    """Elementwise angle of the point ``(other, input)``, in radians; flat at the origin."""
 
 
 def _inverse_square(K: Any, y: Any, x: Any) -> Any:
@@ -404,86 +404,3 @@ def where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> 
 def _where_method(self: Tensor, condition: Tensor, other: Tensor | Number) -> Tensor:
     """This tensor where `condition` holds, else ``other``."""
     return where(condition, self, other)
-
-
-# ---- Comparison, logic, bits ----
-
-
-@op(input=None, other=None, operator="eq")
-def eq(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise ``input == other``, of type bool."""
-
-
-@op(input=None, other=None, operator="ne")
-def ne(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise ``input != other``, of type bool."""
-
-
-@op(input=None, other=None, operator="lt")
-def lt(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise ``input < other``, of type bool."""
-
-
-@op(input=None, other=None, operator="le")
-def le(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise ``input <= other``, of type bool."""
-
-
-@op(input=None, other=None, operator="gt")
-def gt(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise ``input > other``, of type bool."""
-
-
-@op(input=None, other=None, operator="ge")
-def ge(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise ``input >= other``, of type bool."""
-
-
-@op(input=None, other=None)
-def logical_and(input: Tensor, other: Tensor) -> Tensor:
-    """Elementwise conjunction of ``!= 0``, of type bool."""
-
-
-@op(input=None, other=None)
-def logical_or(input: Tensor, other: Tensor) -> Tensor:
-    """Elementwise disjunction of ``!= 0``, of type bool."""
-
-
-@op(input=None, other=None)
-def logical_xor(input: Tensor, other: Tensor) -> Tensor:
-    """Elementwise exclusive disjunction of ``!= 0``, of type bool."""
-
-
-@op(input=None)
-def logical_not(input: Tensor) -> Tensor:
-    """Elementwise ``input == 0``, of type bool."""
-
-
-@op(input=None)
-def isnan(input: Tensor) -> Tensor:
-    """Whether each element is NaN."""
-
-
-@op(input=None)
-def isfinite(input: Tensor) -> Tensor:
-    """Whether each element is neither infinite nor NaN."""
-
-
-@op(input=None, other=None, operator="and", inplace=True)
-def bitwise_and(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise ``input & other`` of integers or bools."""
-
-
-@op(input=None, other=None, operator="or", inplace=True)
-def bitwise_or(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise ``input | other`` of integers or bools."""
-
-
-@op(input=None, other=None, operator="xor", inplace=True)
-def bitwise_xor(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise ``input ^ other`` of integers or bools."""
-
-
-@op(input=None, operator="invert", inplace=True)
-def bitwise_not(input: Tensor) -> Tensor:
-    """Elementwise complement of integers, negation of bools."""

@@ -193,6 +193,15 @@ class min_result(NamedTuple):  # noqa: N801 - PyTorch's name
         return f"torch.return_types.min(\nvalues={self.values!r},\nindices={self.indices!r})"
 
 
+def _extreme(input: Tensor, name: str) -> Tensor:
+    if input.numel() == 0:
+        raise RuntimeError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
+            "Specify the reduction dim with the 'dim' argument."
+        )
+    return amax(input) if name == "max" else amin(input)
+
+
 @composed()
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The greatest element; along `dim` with its index; or, of two tensors, elementwise.
@@ -200,7 +209,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     Along a dimension the gradient goes to the element of the index, otherwise equal ones share it.
     """
     if dim is None:
-        return input.amax()
+        return _extreme(input, "max")
     if isinstance(dim, Tensor):
         return input.maximum(dim)
     indices = argmax(input, dim, True)
@@ -214,7 +223,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The least element; along `dim` with its index; or, of two tensors, elementwise; see `max`."""
     if dim is None:
-        return input.amin()
+        return _extreme(input, "min")
     if isinstance(dim, Tensor):
         return input.minimum(dim)
     indices = argmin(input, dim, True)

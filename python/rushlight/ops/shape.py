@@ -270,7 +270,7 @@ def cast(input: Tensor, dtype: np.dtype[Any]) -> Tensor:
     node="ToCopyBackward0",
     method=False,
 )
-def moved(input: Tensor, source: str, target: str) -> Tensor:
+def moved(input: Tensor, source: devices.device, target: devices.device) -> Tensor:
     """A copy on another device."""
 
 
@@ -301,7 +301,7 @@ def to(
         target = devices.device(device)
         source = result.device
         if target.type != source.type:
-            result = moved(result, source.type, target.type)
+            result = moved(result, source, target)
     if dtype is not None and dtype is not result.dtype:
         kind = result if dtype.is_floating_point else result.detach()
         return cast(kind, dtype.numpy)

@@ -9,18 +9,11 @@ from __future__ import annotations
 
 from rushlight.backend.common import *  # noqa: F403
 from rushlight.backend.cuda.arrays import *  # noqa: F403
+from rushlight.backend.cuda.checks import *  # noqa: F403
 from rushlight.backend.cuda.loss import *  # noqa: F403
 from rushlight.backend.cuda.nn import *  # noqa: F403
 from rushlight.backend.cuda.optim import *  # noqa: F403
 from rushlight.backend.cuda.pointwise import *  # noqa: F403
 from rushlight.backend.cuda.random import *  # noqa: F403
 from rushlight.backend.cuda.reduction import *  # noqa: F403
-from rushlight.backend.cuda.runtime import (
-    empty_cache as empty_cache,
-)
-from rushlight.backend.cuda.runtime import (
-    memory_stats as memory_stats,
-)
-from rushlight.backend.cuda.runtime import (
-    reset_peak_memory as reset_peak_memory,
-)
+from rushlight.backend.cuda.runtime import *  # noqa: F403

@@ -10,6 +10,8 @@ import numpy as np
 from rushlight import _kernels
 from rushlight.backend.cuda.runtime import cp
 
+__all__ = ["writable"]
+
 
 @functools.cache
 def proxy(dtype: np.dtype[Any], dimensioned: bool) -> np.ndarray[Any, Any]:
@@ -39,9 +41,18 @@ def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...] | None:
         return None
 
 
+def writable(x: Any) -> bool:
+    """Whether the elements may be written: not where they stand for several.
+
+    CuPy's arrays are never read-only; the strides of empty ones say nothing.
+    """
+    repeats = (step == 0 and n > 1 for step, n in zip(x.strides, x.shape, strict=True))
+    return x.size == 0 or not any(repeats)
+
+
 def check_destination(out: Any) -> None:
-    """Refuses to write elements that stand for several: CuPy's arrays are never read-only."""
-    if any(step == 0 and n > 1 for step, n in zip(out.strides, out.shape, strict=True)):
+    """Refuses to write where `writable` says no."""
+    if not writable(out):
         refuse("assign", out, 0)
 
 

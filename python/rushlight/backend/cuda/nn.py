@@ -172,7 +172,7 @@ def conv2d_input_grad(
     """The gradient of `conv2d` with respect to its input."""
     n, c = x_shape[:2]
     channels, kernel, output = weight.shape[0], weight.shape[2:], g.shape[2:]
-    slopes = g.reshape(n, groups, channels // groups, -1)
+    slopes = g.reshape(n, groups, channels // groups, g.shape[2] * g.shape[3])
     kernels = weight.reshape(groups, channels // groups, -1).swapaxes(-1, -2)
     columns = cp.matmul(kernels, slopes).reshape(n, c, *kernel, *output)
     reach = _reach(output, kernel, stride, dilation)
@@ -195,7 +195,7 @@ def conv2d_weight_grad(
     n, channels = g.shape[:2]
     kernel = (weight_shape[2], weight_shape[3])
     columns = _unfolded(x, kernel, g.shape[2:], stride, padding, dilation, groups)
-    slopes = g.reshape(n, groups, channels // groups, -1)
+    slopes = g.reshape(n, groups, channels // groups, g.shape[2] * g.shape[3])
     products = cp.matmul(slopes, columns.swapaxes(-1, -2))
     return products.sum(axis=0).reshape(tuple(weight_shape))
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rushlight import _kernels, errors
-from rushlight._kernels import POINTWISE as _TABLE
 from rushlight.backend.cuda.checks import (
     broadcast_shape,
     check_destination,
@@ -20,9 +19,9 @@ from rushlight.backend.cuda.elementwise import kernel
 from rushlight.backend.cuda.runtime import cp
 
 # Names of the kernels that take a destination as their last argument.
-POINTWISE = frozenset(name for name, _, _ in _TABLE)
+DESTINED = frozenset(name for name, _, _ in _kernels.POINTWISE)
 
-__all__ = ["POINTWISE", "assign", "cast", "copy", "result_type", "where", *sorted(POINTWISE)]
+__all__ = ["DESTINED", "assign", "cast", "copy", "result_type", "where", *sorted(DESTINED)]
 
 if TYPE_CHECKING:
 
@@ -50,7 +49,8 @@ def functor_kernel(name: str, arity: int, dtype: np.dtype[Any], result: np.dtype
 
 def result_type(*operands: Any) -> np.dtype[Any]:
     """PyTorch's result type of arrays and numbers."""
-    return _kernels.result_type(*map(_typed, operands))
+    common: np.dtype[Any] = _kernels.result_type(*map(_typed, operands))
+    return common
 
 
 def _typed(x: Any) -> Any:
@@ -125,7 +125,7 @@ def _build(name: str, arity: int, kind: str) -> Callable[..., Any]:
     return pointwise
 
 
-for _name, _arity, _kind in _TABLE:
+for _name, _arity, _kind in _kernels.POINTWISE:
     globals()[_name] = _build(_name, _arity, _kind)
 
 

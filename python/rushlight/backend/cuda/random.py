@@ -35,8 +35,11 @@ __all__ = [*_FILLS, "multinomial", "poisson"]
 
 def _twin(x: Any) -> np.ndarray[Any, Any]:
     """An array on the CPU whose elements lie in memory as those of `x` do."""
-    reach = sum((n - 1) * abs(step) for n, step in zip(x.shape, x.strides, strict=True) if n)
-    memory = np.empty(reach // x.itemsize + 1 if x.size else 0, x.dtype)
+    if x.size == 0:
+        nothing: np.ndarray[Any, Any] = _kernels.empty(x.shape, x.dtype)
+        return nothing
+    reach = sum((n - 1) * abs(step) for n, step in zip(x.shape, x.strides, strict=True))
+    memory = np.empty(reach // x.itemsize + 1, x.dtype)
     return np.lib.stride_tricks.as_strided(memory, x.shape, x.strides)
 
 

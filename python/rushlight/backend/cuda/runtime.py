@@ -13,9 +13,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from rushlight._kernels import OutOfMemoryError
+from rushlight.errors import OutOfMemoryError
 
-__all__ = ["cp", "device_count", "empty_cache", "memory_stats", "reset_peak_memory"]
+# The kernels; the rest is the backend's own and asked for by module.
+__all__ = ["empty_cache", "memory_stats", "reset_peak_memory"]
 
 _DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 
