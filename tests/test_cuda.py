@@ -19,7 +19,6 @@ from tests.cuda_device import Device, cuda_device  # noqa: F401 - the fixture `d
 # Of the process or of the CPU's allocator: no kernels.
 HOST_ONLY = {
     "Generator",
-    "OutOfMemoryError",
     "get_num_threads",
     "isa",
     "set_cache_limit",

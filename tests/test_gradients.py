@@ -251,6 +251,26 @@ def test_a_handle_as_context_manager() -> None:
     assert x.grad.tolist() == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("hooked", [lambda x: x, lambda x: x.clone(), lambda x: x.view(1, 2)])
+def test_what_a_hook_keeps_is_not_the_leafs(hooked: Any) -> None:
+    kept: list[Any] = []
+    x = ones()
+    y = hooked(x)
+    y.register_hook(kept.append)
+    for loss in ((y * 2).sum(), (y * 2 + y * 3).sum()):
+        x.grad = None
+        loss.backward(retain_graph=True)
+        assert not share(kept.pop(), x.grad)
+
+
+def test_a_retained_gradient_is_not_the_leafs() -> None:
+    x = ones()
+    y = x.clone()
+    y.retain_grad()
+    (y * 2).sum().backward()
+    assert not share(y.grad, x.grad)
+
+
 def test_what_a_hook_keeps_stays() -> None:
     kept: list[Any] = []
     x = ones()

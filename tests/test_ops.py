@@ -78,8 +78,9 @@ def calls(case: Case, dtype: str, rng: np.random.Generator) -> Iterator[tuple[st
     """The arrays of each call, in each layout, and words that name them."""
     for shapes in case.shapes:
         drawn = draw(case, dtype, shapes, rng)
-        pairs = MIXED if len(shapes) > 1 else [(layout, layout) for layout in LAYOUTS]
-        for first, others in pairs:
+        pairs = MIXED if len(shapes) > 1 else MIXED[: len(LAYOUTS)]
+        # The loops over integers are the floats' with another type.
+        for first, others in pairs if dtype in FLOATS else pairs[::2]:
             arrays = [(others if i else first)(array) for i, array in enumerate(drawn)]
             yield f"{dtype} {shapes} {first.__name__}/{others.__name__}", arrays
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from rushlight import dtypes, ops
+from rushlight import dtypes
+from rushlight import ops as ops
 from rushlight._kernels import get_num_threads, set_num_threads
 from rushlight._version import __version__
 from rushlight.autograd import engine as _engine  # binds Tensor.backward

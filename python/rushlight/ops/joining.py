@@ -70,8 +70,6 @@ def cat(
     _check_sizes(parts, dim)
     arrays = [t._array for t in parts]
     kernels = kernels_of(*arrays)
-    kind = kernels.result_type(*arrays)
-    arrays = [a if a.dtype == kind else kernels.cast(a, kind) for a in arrays]
     result = Tensor._wrap(kernels.cat(arrays, dim))
     edges = tuple(t._edge for t in parts)
     if grad_state.enabled and any(e is not None for e in edges):

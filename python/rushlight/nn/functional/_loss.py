@@ -285,7 +285,8 @@ def cross_entropy(
     if label_smoothing == 0:
         return loss
     uniform = _uniform_cross_entropy(logs, target, weight, ignore_index, reduction, dim)
-    return loss * (1 - label_smoothing) + uniform * (label_smoothing / input.shape[dim])
+    classes: int = input.shape[dim]
+    return loss * (1 - label_smoothing) + uniform * (label_smoothing / classes)
 
 
 def _over_classes(weight: Tensor, logs: Tensor) -> Tensor:
@@ -301,7 +302,7 @@ def _soft_cross_entropy(
     smoothing: float,
     dim: int,
 ) -> Tensor:
-    classes = logs.shape[dim]
+    classes: int = logs.shape[dim]
     if smoothing > 0:
         target = target * (1 - smoothing) + smoothing / classes
     products = logs * target
