@@ -76,6 +76,30 @@ def of_numpy(numpy_type: np.dtype[Any]) -> dtype:
         ) from None
 
 
+# The types' names in strings such as "torch.FloatTensor".
+LEGACY_NAMES = {
+    "float32": "Float",
+    "float64": "Double",
+    "int64": "Long",
+    "int32": "Int",
+    "uint8": "Byte",
+    "bool": "Bool",
+}
+
+
+def of_legacy_name(text: str) -> dtype:
+    """The dtype that ``Tensor.type()`` calls `text`.
+
+    Raises:
+        ValueError: for another text.
+    """
+    kind = text.rpartition(".")[2].removesuffix("Tensor")
+    for d in ALL:
+        if LEGACY_NAMES[d.name] == kind:
+            return d
+    raise ValueError(f"invalid type: '{text}'")
+
+
 def get_default_dtype() -> dtype:
     """The type of tensors made from Python floats: float32 unless it was set."""
     return _default

@@ -14,39 +14,11 @@ from rushlight import dtypes
 from rushlight.autograd.node import AccumulateGrad, Edge, Extras, Node
 from rushlight.backend import array_device, device_kernels
 from rushlight.devices import device
+from rushlight.size import Size
 
 __all__ = ["Size", "Tensor"]
 
 new = object.__new__
-
-
-class Size(tuple[int, ...]):
-    """The shape of a tensor: a tuple that prints as PyTorch's."""
-
-    __slots__ = ()
-
-    def numel(self) -> int:
-        """The number of elements."""
-        count = 1
-        for size in self:
-            count *= size
-        return count
-
-    def __getitem__(self, index: Any) -> Any:
-        item = tuple.__getitem__(self, index)
-        return Size(item) if type(item) is tuple else item
-
-    def __add__(self, other: Any) -> Size:
-        return Size(tuple.__add__(self, other))
-
-    def __radd__(self, other: tuple[int, ...]) -> Size:
-        return Size((*other, *self))
-
-    def __mul__(self, count: Any) -> Size:
-        return Size(tuple.__mul__(self, count))
-
-    def __repr__(self) -> str:
-        return f"torch.Size({list(self)})"
 
 
 class Tensor:
@@ -142,13 +114,9 @@ class Tensor:
         """
         if dtype is None:
             module = "torch.cuda" if self.is_cuda else "torch"
-            return f"{module}.{_LEGACY_NAMES[self.dtype.name]}Tensor"
+            return f"{module}.{dtypes.LEGACY_NAMES[self.dtype.name]}Tensor"
         if isinstance(dtype, str):
-            kind = dtype.rpartition(".")[2].removesuffix("Tensor")
-            names = [name for name, legacy in _LEGACY_NAMES.items() if legacy == kind]
-            if not names:
-                raise ValueError(f"invalid type: '{dtype}'")
-            dtype = getattr(dtypes, names[0])
+            dtype = dtypes.of_legacy_name(dtype)
         return self.to(dtype)
 
     def element_size(self) -> int:
@@ -487,16 +455,6 @@ class Tensor:
         def __le__(self, other: Any) -> Tensor: ...
         def __gt__(self, other: Any) -> Tensor: ...
         def __ge__(self, other: Any) -> Tensor: ...
-
-
-_LEGACY_NAMES = {
-    "float32": "Float",
-    "float64": "Double",
-    "int64": "Long",
-    "int32": "Int",
-    "uint8": "Byte",
-    "bool": "Bool",
-}
 
 
 def _checked_dim(dim: int, ndim: int) -> int:
