@@ -1,11 +1,14 @@
 """Messages of errors: built only when one is raised.
 
-Where users match on PyTorch's words, a message opens with them; the facts follow.
+Where users match on PyTorch's words, a message opens with them and the facts follow; where scripts
+print a message whole, the facts are a note of the exception, which its traceback shows.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
+
+E = TypeVar("E", bound=BaseException)
 
 __all__ = ["OutOfMemoryError"]
 
@@ -16,15 +19,23 @@ class OutOfMemoryError(RuntimeError):
     __module__ = "rushlight"
 
 
+def noted(error: E, note: str) -> E:
+    """The error with a note; Python 3.10 has none and leaves it out."""
+    if hasattr(error, "add_note"):
+        error.add_note(note)
+    return error
+
+
 def freed_graph(op: str) -> RuntimeError:
     """A node's saved values were asked for after they had been freed."""
-    return RuntimeError(
+    error = RuntimeError(
         "Trying to backward through the graph a second time (or directly access saved tensors "
         "after they have already been freed). Saved intermediate values of the graph are freed "
         "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
         "backward through the graph a second time or if you need to access saved tensors after "
-        f"calling backward. The operation was {op}."
+        "calling backward."
     )
+    return noted(error, f"The operation was {op}.")
 
 
 def modified_in_place(op: str, name: str, array: Any, version: int, expected: int) -> RuntimeError:
@@ -43,10 +54,10 @@ def wrong_argument(op: str, name: str, value: Any) -> TypeError:
 
 def leaf_in_place(op: str) -> RuntimeError:
     """An in-place operation on a leaf, outside of no_grad."""
-    return RuntimeError(
-        "a leaf Variable that requires grad is being used in an in-place operation. "
-        f"The operation was {op}; wrap it in torch.no_grad() to change the leaf itself."
+    error = RuntimeError(
+        "a leaf Variable that requires grad is being used in an in-place operation."
     )
+    return noted(error, f"{op}: wrap it in torch.no_grad() to change the leaf itself.")
 
 
 def view_in_place(op: str) -> NotImplementedError:
@@ -55,6 +66,12 @@ def view_in_place(op: str) -> NotImplementedError:
         f"{op}: an in-place operation on a view that takes part in a graph is not supported; "
         "use the out-of-place form, or wrap it in torch.no_grad()"
     )
+
+
+def not_scalar(shape: tuple[int, ...]) -> RuntimeError:
+    """backward() of several elements without weights for them."""
+    error = RuntimeError("grad can be implicitly created only for scalar outputs")
+    return noted(error, f"Got shape {list(shape)}; pass `gradient`, of this shape.")
 
 
 def wrong_out_shape(out: tuple[int, ...], result: tuple[int, ...]) -> RuntimeError:

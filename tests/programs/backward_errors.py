@@ -6,13 +6,13 @@ plain = torch.ones(3)
 try:
     plain.sum().backward()
 except RuntimeError as error:
-    print(type(error).__name__, str(error).split(";")[0])
+    print(type(error).__name__, error)
 
 x = torch.arange(3.0, requires_grad=True)
 try:
     (x * 2).backward()
 except RuntimeError as error:
-    print(type(error).__name__, str(error).split(";")[0])
+    print(type(error).__name__, error)
 print("no gradient yet", x.grad)
 
 (x * 2).backward(torch.tensor([1.0, 10.0, 100.0]))
@@ -24,4 +24,4 @@ print("inside no_grad", y.requires_grad, y.grad_fn, x.requires_grad)
 try:
     y.sum().backward()
 except RuntimeError as error:
-    print(type(error).__name__, str(error).split(";")[0])
+    print(type(error).__name__, error)

@@ -17,7 +17,7 @@ from typing import Any
 
 from numpy import ndarray
 
-from rushlight import ops
+from rushlight import errors, ops
 from rushlight.autograd.grad_mode import state as grad_state
 from rushlight.autograd.node import AccumulateGrad, Edge, Node
 from rushlight.backend import cpu, kernels_of
@@ -141,8 +141,7 @@ class _Pass:
             kernels = cpu if type(g) is ndarray else kernels_of(g)
             return node.backward(kernels, g, edges, self.retain_graph)
         except Exception as error:
-            if hasattr(error, "add_note"):
-                error.add_note(f"raised in the backward pass of {node.op}")
+            errors.noted(error, f"raised in the backward pass of {node.op}")
             raise
 
     def _wanted_edges(self, node: Node, g: Any) -> tuple[Edge | None, ...]:
@@ -287,10 +286,7 @@ def _root_gradient(tensor: Tensor, gradient: Tensor | None, create_graph: bool) 
     array = tensor._array
     if gradient is None:
         if array.size != 1:
-            raise RuntimeError(
-                "grad can be implicitly created only for scalar outputs; "
-                f"got shape {list(array.shape)}"
-            )
+            raise errors.not_scalar(array.shape)
         ones = kernels_of(array).full(array.shape, 1, array.dtype)
         return Tensor._wrap(ones) if create_graph else ones
     if not isinstance(gradient, Tensor):
