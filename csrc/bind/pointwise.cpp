@@ -15,11 +15,6 @@ DType computed_type(Pointwise op, DType promoted) {
 }
 
 [[noreturn]] void refuse_type(Pointwise op, DType dtype) {
-  if (op == Pointwise::sub && dtype == DType::kBool) {
-    throw Error(
-        "Subtraction, the `-` operator, with two bool tensors is not supported, "
-        "use the `^` or `logical_xor()` operator instead.");
-  }
   if (op == Pointwise::neg && dtype == DType::kBool) {
     throw Error(
         "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
@@ -51,8 +46,7 @@ void broadcast_shape(const char* name, const Operand (&x)[N], int& ndim, int64_t
 }
 
 // Integer division has no infinity to give: PyTorch refuses a zero divisor.
-void refuse_zero_divisor(Pointwise op, const Array& divisor) {
-  if (op != Pointwise::floor_divide && op != Pointwise::remainder) return;
+void refuse_zero_divisor(const Array& divisor) {
   if (category(divisor.dtype) == Category::kFloating) return;
   bool zero = false;
   dispatch(divisor.dtype, [&](auto tag) {
@@ -63,6 +57,58 @@ void refuse_zero_divisor(Pointwise op, const Array& divisor) {
     });
   });
   if (zero) throw Error("ZeroDivisionError");
+}
+
+void refuse_difference_of_bools(const Operand& x, const Operand& y) {
+  const bool first = x.array.dtype == DType::kBool, second = y.array.dtype == DType::kBool;
+  if (first && second) {
+    throw Error(
+        "Subtraction, the `-` operator, with two bool tensors is not supported. "
+        "Use the `^` or `logical_xor()` operator instead.");
+  }
+  if (first || second) {
+    throw Error(
+        "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
+        "invert a mask, use the `~` or `logical_not()` operator instead.");
+  }
+}
+
+// Only of a number: PyTorch gives powers of integer tensors, rounded towards zero.
+void refuse_negative_exponent(const Operand& exponent, DType computed) {
+  if (exponent.rank != Rank::kNumber || computed == DType::kBool) return;
+  if (exponent.array.dtype != DType::kInt64 || category(computed) == Category::kFloating) return;
+  if (*reinterpret_cast<const int64_t*>(exponent.array.data) < 0) {
+    throw Error("Integers to negative integer powers are not allowed.");
+  }
+}
+
+// Of two numbers PyTorch has sums, products and quotients only.
+void refuse_numbers(Pointwise op, const Operand& x, const Operand& y) {
+  if (x.rank != Rank::kNumber || y.rank != Rank::kNumber) return;
+  if (op == Pointwise::add || op == Pointwise::sub || op == Pointwise::mul ||
+      op == Pointwise::div || op == Pointwise::floor_divide || op == Pointwise::trunc_divide) {
+    return;
+  }
+  const auto type = [](const Operand& number) {
+    return category(number.array.dtype) == Category::kFloating    ? "float"
+           : category(number.array.dtype) == Category::kIntegral ? "int"
+                                                                  : "bool";
+  };
+  throw TypeError(std::string(pointwise_info(op).name) +
+                  "() received an invalid combination of arguments - got (" + type(x) + ", " +
+                  type(y) + "), but expected a Tensor among them");
+}
+
+// What single ops refuse for the values or the types of their operands.
+void check_operands(Pointwise op, const Operand& x, const Operand& y, DType computed) {
+  refuse_numbers(op, x, y);
+  if (op == Pointwise::sub) refuse_difference_of_bools(x, y);
+  if (op == Pointwise::pow) refuse_negative_exponent(y, computed);
+}
+
+bool divides(Pointwise op) {
+  return op == Pointwise::floor_divide || op == Pointwise::trunc_divide ||
+         op == Pointwise::remainder || op == Pointwise::fmod;
 }
 
 // Whether writing `out` could change elements of `x` that are still to be read.
@@ -130,13 +176,16 @@ py::object pointwise_kernel(Pointwise op, const std::array<py::handle, N>& opera
     all[i] = &x[i];
   }
   const DType computed = computed_type(op, result_type(all, N));
+  if constexpr (N == 2) check_operands(op, x[0], x[1], computed);
   const PointwiseLoop loop = pointwise().loops[static_cast<int>(op)][static_cast<int>(computed)];
   if (loop == nullptr) refuse_type(op, computed);
   int ndim;
   int64_t shape[kMaxDims];
   broadcast_shape(pointwise_info(op).name, x, ndim, shape);
   for (int i = 0; i < N; ++i) x[i].convert(computed);
-  if constexpr (N == 2) refuse_zero_divisor(op, x[1].array);
+  if constexpr (N == 2) {
+    if (divides(op)) refuse_zero_divisor(x[1].array);
+  }
   const bool test = pointwise_info(op).kind == Kind::compare;
   return apply(x, ndim, shape, test ? DType::kBool : computed, destination, loop);
 }
@@ -240,8 +289,8 @@ void bind_pointwise(py::module_& m) {
   py::list table;
   for (int i = 0; i < kPointwiseOps; ++i) {
     const auto op = static_cast<Pointwise>(i);
-    static constexpr const char* kKinds[] = {"arithmetic", "numeric", "floating", "compare",
-                                             "bitwise"};
+    static constexpr const char* kKinds[] = {"arithmetic", "numeric", "floating", "real",
+                                             "compare",    "bitwise", "integral"};
     const PointwiseInfo& info = pointwise_info(op);
     bind_op(m, op);
     table.append(py::make_tuple(info.name, info.arity, kKinds[static_cast<int>(info.kind)]));

@@ -55,7 +55,7 @@ from rushlight.tensor import Size, Tensor
 globals()["tensor"] = find("tensor")
 
 if TYPE_CHECKING:
-    from rushlight import autograd, cuda, nn, optim, random, utils
+    from rushlight import autograd, cuda, nn, optim, random, special, utils
     from rushlight.printing import set_printoptions
 
 __all__ = [
@@ -98,13 +98,14 @@ __all__ = [
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",
+    "special",
     "uint8",
     "utils",
     *names(),
 ]
 
 # Imported at first use: a program that does not need them should not wait for them.
-_LAZY_MODULES = ("cuda", "nn", "optim", "utils")
+_LAZY_MODULES = ("cuda", "nn", "optim", "special", "utils")
 _LAZY_NAMES = {"set_printoptions": "rushlight.printing"}
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from rushlight import _kernels
 from rushlight._kernels import *  # noqa: F403
+from rushlight.backend import special
 from rushlight.backend.common import *  # noqa: F403
 
 Array = np.ndarray[Any, Any]
@@ -17,6 +18,10 @@ Array = np.ndarray[Any, Any]
 DESTINED = frozenset(name for name, _, _ in _kernels.POINTWISE)
 
 cast = _kernels.copy
+
+globals().update(
+    special.kernels("scipy.special", _kernels.result_type, np.asarray, np.asarray)
+)
 
 
 def sum_to(x: Array, shape: Sequence[int]) -> Array:

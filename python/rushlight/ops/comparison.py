@@ -1,60 +1,65 @@
-"""Comparison, logic and bits, elementwise and as a whole."""
+"""Comparison and logic, elementwise and as a whole."""
 
 from __future__ import annotations
+
+import math
+
+import numpy as np
 
 from rushlight.backend import kernels_of
 from rushlight.ops._registry import composed, op
 from rushlight.tensor import Tensor
 
 Number = int | float | bool
+BOOL = np.dtype(np.bool_)
 
 
-@op(input=None, other=None, operator="eq")
-def eq(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+@op(input=None, other=None, operator="eq", inplace=True)
+def eq(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input == other``, of type bool."""
 
 
-@op(input=None, other=None, operator="ne")
-def ne(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+@op(input=None, other=None, operator="ne", inplace=True)
+def ne(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input != other``, of type bool."""
 
 
-@op(input=None, other=None, operator="lt")
-def lt(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+@op(input=None, other=None, operator="lt", inplace=True)
+def lt(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input < other``, of type bool."""
 
 
-@op(input=None, other=None, operator="le")
-def le(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+@op(input=None, other=None, operator="le", inplace=True)
+def le(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input <= other``, of type bool."""
 
 
-@op(input=None, other=None, operator="gt")
-def gt(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+@op(input=None, other=None, operator="gt", inplace=True)
+def gt(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input > other``, of type bool."""
 
 
-@op(input=None, other=None, operator="ge")
-def ge(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+@op(input=None, other=None, operator="ge", inplace=True)
+def ge(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input >= other``, of type bool."""
 
 
-@op(input=None, other=None)
+@op(input=None, other=None, inplace=True)
 def logical_and(input: Tensor, other: Tensor) -> Tensor:
     """Elementwise conjunction of ``!= 0``, of type bool."""
 
 
-@op(input=None, other=None)
+@op(input=None, other=None, inplace=True)
 def logical_or(input: Tensor, other: Tensor) -> Tensor:
     """Elementwise disjunction of ``!= 0``, of type bool."""
 
 
-@op(input=None, other=None)
+@op(input=None, other=None, inplace=True)
 def logical_xor(input: Tensor, other: Tensor) -> Tensor:
     """Elementwise exclusive disjunction of ``!= 0``, of type bool."""
 
 
-@op(input=None)
+@op(input=None, inplace=True)
 def logical_not(input: Tensor) -> Tensor:
     """Elementwise ``input == 0``, of type bool."""
 
@@ -69,24 +74,24 @@ def isfinite(input: Tensor) -> Tensor:
     """Whether each element is neither infinite nor NaN."""
 
 
-@op(input=None, other=None, operator="and", inplace=True)
-def bitwise_and(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise ``input & other`` of integers or bools."""
+@op(input=None)
+def isinf(input: Tensor) -> Tensor:
+    """Whether each element is infinite."""
 
 
-@op(input=None, other=None, operator="or", inplace=True)
-def bitwise_or(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise ``input | other`` of integers or bools."""
+@op(input=None, forward=lambda K, input: K.eq(input, math.inf))
+def isposinf(input: Tensor) -> Tensor:
+    """Whether each element is infinity."""
 
 
-@op(input=None, other=None, operator="xor", inplace=True)
-def bitwise_xor(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise ``input ^ other`` of integers or bools."""
+@op(input=None, forward=lambda K, input: K.eq(input, -math.inf))
+def isneginf(input: Tensor) -> Tensor:
+    """Whether each element is minus infinity."""
 
 
-@op(input=None, operator="invert", inplace=True)
-def bitwise_not(input: Tensor) -> Tensor:
-    """Elementwise complement of integers, negation of bools."""
+@op(input=None, forward=lambda K, input: K.full(input.shape, True, BOOL))
+def isreal(input: Tensor) -> Tensor:
+    """True everywhere: there are no complex tensors."""
 
 
 # ---- Whole tensors ----

@@ -79,10 +79,18 @@ def _check_shapes(name: str, operands: tuple[Any, ...]) -> tuple[int, ...]:
     return shape
 
 
-def _defined(kind: str, dtype: np.dtype[Any]) -> bool:
-    if kind == "numeric":
-        return dtype.kind != "b"
-    return kind != "bitwise" or dtype.kind != "f"
+# The kinds of scalar.h that not all types have, with NumPy's kinds of those that do.
+_TYPES = {"numeric": "iuf", "real": "f", "bitwise": "biu", "integral": "iu"}
+_DIVISIONS = ("floor_divide", "trunc_divide", "remainder", "fmod")
+
+
+def _defined(name: str, kind: str, operands: tuple[Any, ...], dtype: np.dtype[Any]) -> bool:
+    """Whether an op has a result for these operands, which have this type in common."""
+    if name == "sub" and any(getattr(x, "dtype", type(x)) == _BOOL for x in operands):
+        return False
+    if name == "pow" and type(operands[1]) is int and operands[1] < 0 and dtype.kind in "iu":
+        return False
+    return dtype.kind in _TYPES.get(kind, "biuf")
 
 
 # ---- Kernels ----
@@ -92,7 +100,6 @@ def _build(name: str, arity: int, kind: str) -> Callable[..., Any]:
     """The kernel of one functor: settles types and shapes, converts, launches."""
     # A Python float lifts integers to the default type, and leaves floating types as they are.
     lift = (1.0,) if kind == "floating" else ()
-    divides = name in ("floor_divide", "remainder")
 
     def pointwise(*operands: Any, out: Any = None) -> Any:
         if len(operands) == arity + 1:
@@ -100,11 +107,11 @@ def _build(name: str, arity: int, kind: str) -> Callable[..., Any]:
         if len(operands) != arity:
             raise TypeError(f"{name}() takes {arity} operands, got {len(operands)}")
         dtype = result_type(*operands, *lift)
-        if not _defined(kind, dtype):
+        if not _defined(name, kind, operands, dtype):
             refuse(name, *operands)
         shape = _check_shapes(name, operands)
         values = [converted(x, dtype) for x in operands]
-        if divides and dtype.kind != "f" and bool((values[1] == 0).any()):
+        if name in _DIVISIONS and dtype.kind != "f" and bool((values[1] == 0).any()):
             raise RuntimeError("ZeroDivisionError")
         result = _BOOL if kind == "compare" else dtype
         launch = functor_kernel(name, arity, dtype, result)
