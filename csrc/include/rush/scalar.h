@@ -170,11 +170,15 @@ struct lcm {
   }
 };
 
-// Integers: by squaring; a negative exponent gives 0 except for bases 1 and -1.
+// Integers: by squaring; a negative exponent gives 0 except for bases 1 and -1. Of one exponent for
+// all elements the compiler tests the common ones before the loop, which then vectorises.
 struct pow {
   template <class T>
   RUSH_HD T operator()(T x, T y) const {
     if constexpr (is_floating<T>::value) {
+      if (y == T(2)) return x * x;
+      if (y == T(3)) return x * x * x;
+      if (y == T(-1)) return T(1) / x;
       return math::pow(x, y);
     } else {
       if (y < T(0)) return x == T(1) ? T(1) : (x == T(-1) ? (y % 2 == 0 ? T(1) : T(-1)) : T(0));

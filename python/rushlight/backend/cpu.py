@@ -18,6 +18,7 @@ Array = np.ndarray[Any, Any]
 DESTINED = frozenset(name for name, _, _ in _kernels.POINTWISE)
 
 cast = _kernels.copy
+floor_quotient = _kernels.floor_divide  # under the name of the op that has a derivative
 
 globals().update(
     special.kernels("scipy.special", _kernels.result_type, np.asarray, np.asarray)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -14,52 +15,52 @@ Number = int | float | bool
 BOOL = np.dtype(np.bool_)
 
 
-@op(input=None, other=None, operator="eq", inplace=True)
+@op(input=None, other=None, operator="eq")
 def eq(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input == other``, of type bool."""
 
 
-@op(input=None, other=None, operator="ne", inplace=True)
+@op(input=None, other=None, operator="ne")
 def ne(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input != other``, of type bool."""
 
 
-@op(input=None, other=None, operator="lt", inplace=True)
+@op(input=None, other=None, operator="lt")
 def lt(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input < other``, of type bool."""
 
 
-@op(input=None, other=None, operator="le", inplace=True)
+@op(input=None, other=None, operator="le")
 def le(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input <= other``, of type bool."""
 
 
-@op(input=None, other=None, operator="gt", inplace=True)
+@op(input=None, other=None, operator="gt")
 def gt(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input > other``, of type bool."""
 
 
-@op(input=None, other=None, operator="ge", inplace=True)
+@op(input=None, other=None, operator="ge")
 def ge(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input >= other``, of type bool."""
 
 
-@op(input=None, other=None, inplace=True)
+@op(input=None, other=None)
 def logical_and(input: Tensor, other: Tensor) -> Tensor:
     """Elementwise conjunction of ``!= 0``, of type bool."""
 
 
-@op(input=None, other=None, inplace=True)
+@op(input=None, other=None)
 def logical_or(input: Tensor, other: Tensor) -> Tensor:
     """Elementwise disjunction of ``!= 0``, of type bool."""
 
 
-@op(input=None, other=None, inplace=True)
+@op(input=None, other=None)
 def logical_xor(input: Tensor, other: Tensor) -> Tensor:
     """Elementwise exclusive disjunction of ``!= 0``, of type bool."""
 
 
-@op(input=None, inplace=True)
+@op(input=None)
 def logical_not(input: Tensor) -> Tensor:
     """Elementwise ``input == 0``, of type bool."""
 
@@ -92,6 +93,26 @@ def isneginf(input: Tensor) -> Tensor:
 @op(input=None, forward=lambda K, input: K.full(input.shape, True, BOOL))
 def isreal(input: Tensor) -> Tensor:
     """True everywhere: there are no complex tensors."""
+
+
+# ---- In place ----
+
+
+def _in_place(name: str) -> Callable[..., Tensor]:
+    """The form that writes 0 and 1 into its tensor; the derivative is 0."""
+
+    def replace(input: Tensor, *other: Tensor | Number) -> Tensor:
+        return input.copy_(getattr(input, name)(*other))
+
+    replace.__name__ = name + "_"
+    return replace
+
+
+for _name in (
+    *("eq", "ne", "lt", "le", "gt", "ge"),
+    *("logical_and", "logical_not", "logical_or", "logical_xor"),
+):
+    setattr(Tensor, _name + "_", _in_place(_name))
 
 
 # ---- Whole tensors ----

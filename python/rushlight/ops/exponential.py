@@ -144,9 +144,10 @@ def _logit(K: Any, input: Any, eps: float | None) -> Any:
 
 def _logit_gradient(K: Any, g: Any, input: Any, eps: float | None) -> Any:
     low = eps or 0.0
-    inside = K.logical_and(K.ge(input, low), K.le(input, 1 - low))
-    slope = K.div(g, K.mul(input, K.sub(1, input)))
-    return K.where(inside, slope, math.nan if eps is None else 0.0)
+    outside = K.logical_or(K.lt(input, low), K.gt(input, 1 - low))
+    # A positive 0 for -0.0, so that the slope there is infinity.
+    slope = K.div(g, K.mul(K.add(input, 0), K.sub(1, input)))
+    return K.where(outside, math.nan if eps is None else 0.0, slope)
 
 
 @op(input=_logit_gradient, forward=_logit, inplace=True)

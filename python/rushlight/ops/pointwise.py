@@ -144,14 +144,19 @@ def floor_divide(input: Tensor | Number, other: Tensor | Number) -> Tensor:
     """
 
 
-def _quotient(K: Any, input: Any, other: Any, out: Any) -> Any:
-    """How often `other` was taken from `input` to leave `out`."""
-    return K.round(K.div(K.sub(input, out), other))
+@op(input=zero, other=zero, method=False)
+def floor_quotient(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """What `floor_divide` gives, with the derivative 0: what `remainder` takes away."""
+
+
+@op(input=zero, other=zero, method=False)
+def trunc_divide(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """Elementwise quotient rounded towards zero; the derivative is 0."""
 
 
 @op(
     input=lambda K, g: g,
-    other=lambda K, g, input, other, out: K.neg(K.mul(g, _quotient(K, input, other, out))),
+    other=lambda K, g, input, other: K.neg(K.mul(g, K.floor_quotient(input, other))),
     operator="mod",
     inplace=True,
 )
@@ -161,7 +166,7 @@ def remainder(input: Tensor | Number, other: Tensor | Number) -> Tensor:
 
 @op(
     input=lambda K, g: g,
-    other=lambda K, g, input, other, out: K.neg(K.mul(g, _quotient(K, input, other, out))),
+    other=lambda K, g, input, other: K.neg(K.mul(g, K.trunc_divide(input, other))),
     inplace=True,
 )
 def fmod(input: Tensor, other: Tensor | Number) -> Tensor:

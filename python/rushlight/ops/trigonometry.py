@@ -68,9 +68,8 @@ def hypot(input: Tensor, other: Tensor) -> Tensor:
     """Elementwise ``sqrt(input ** 2 + other ** 2)`` of floats; the derivative at 0, 0 is NaN."""
 
 
-def _sinc_gradient(K: Any, g: Any, input: Any) -> Any:
-    angle = K.mul(input, math.pi)
-    slope = K.sub(K.div(K.cos(angle), input), K.div(K.sin(angle), K.mul(input, angle)))
+def _sinc_gradient(K: Any, g: Any, input: Any, out: Any) -> Any:
+    slope = K.div(K.sub(K.cos(K.mul(input, math.pi)), out), input)
     return K.where(K.eq(input, 0), 0.0, K.mul(g, slope))
 
 

@@ -21,7 +21,16 @@ from rushlight.backend.cuda.runtime import cp
 # Names of the kernels that take a destination as their last argument.
 DESTINED = frozenset(name for name, _, _ in _kernels.POINTWISE)
 
-__all__ = ["DESTINED", "assign", "cast", "copy", "result_type", "where", *sorted(DESTINED)]
+__all__ = [
+    "DESTINED",
+    "assign",
+    "cast",
+    "copy",
+    "floor_quotient",
+    "result_type",
+    "where",
+    *sorted(DESTINED),
+]
 
 if TYPE_CHECKING:
 
@@ -134,6 +143,7 @@ def _build(name: str, arity: int, kind: str) -> Callable[..., Any]:
 
 for _name, _arity, _kind in _kernels.POINTWISE:
     globals()[_name] = _build(_name, _arity, _kind)
+floor_quotient = globals()["floor_divide"]
 
 
 def where(condition: Any, x: Any, y: Any, out: Any = None) -> Any:
