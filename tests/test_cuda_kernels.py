@@ -18,9 +18,12 @@ SHAPES = ((), (5,), (3, 4), (2, 0, 3))
 
 
 def defined(kind: str, dtypes: tuple[str, ...]) -> bool:
-    if kind == "numeric":
-        return any(d != "bool" for d in dtypes)
-    return kind != "bitwise" or not any(d.startswith("float") for d in dtypes)
+    floating = any(d.startswith("float") for d in dtypes)
+    if kind in ("numeric", "integral") and all(d == "bool" for d in dtypes):
+        return False
+    if kind == "real":
+        return floating
+    return kind not in ("bitwise", "integral") or not floating
 
 
 # ---- Pointwise kernels ----

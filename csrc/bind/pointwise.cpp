@@ -99,11 +99,29 @@ void refuse_numbers(Pointwise op, const Operand& x, const Operand& y) {
                   type(y) + "), but expected a Tensor among them");
 }
 
+// PyTorch does not promote here; a weight without dimensions may have any type.
+void refuse_mixed_types(const Operand& x, const Operand& end, const Operand& weight) {
+  const auto check = [&](const Operand& other, const char* name) {
+    if (other.array.dtype == x.array.dtype) return;
+    throw Error(std::string("expected dtype ") + dtype_name(x.array.dtype) + " for `" + name +
+                "` but got dtype " + dtype_name(other.array.dtype));
+  };
+  if (category(x.array.dtype) != Category::kFloating) refuse_type(Pointwise::lerp, x.array.dtype);
+  check(end, "end");
+  if (weight.rank == Rank::kDimensioned) check(weight, "weight");
+}
+
 // What single ops refuse for the values or the types of their operands.
-void check_operands(Pointwise op, const Operand& x, const Operand& y, DType computed) {
-  refuse_numbers(op, x, y);
-  if (op == Pointwise::sub) refuse_difference_of_bools(x, y);
-  if (op == Pointwise::pow) refuse_negative_exponent(y, computed);
+template <int N>
+void check_operands(Pointwise op, const Operand (&x)[N], DType computed) {
+  if constexpr (N == 2) {
+    refuse_numbers(op, x[0], x[1]);
+    if (op == Pointwise::sub) refuse_difference_of_bools(x[0], x[1]);
+    if (op == Pointwise::pow) refuse_negative_exponent(x[1], computed);
+  }
+  if constexpr (N == 3) {
+    if (op == Pointwise::lerp) refuse_mixed_types(x[0], x[1], x[2]);
+  }
 }
 
 bool divides(Pointwise op) {
@@ -176,7 +194,7 @@ py::object pointwise_kernel(Pointwise op, const std::array<py::handle, N>& opera
     all[i] = &x[i];
   }
   const DType computed = computed_type(op, result_type(all, N));
-  if constexpr (N == 2) check_operands(op, x[0], x[1], computed);
+  check_operands(op, x, computed);
   const PointwiseLoop loop = pointwise().loops[static_cast<int>(op)][static_cast<int>(computed)];
   if (loop == nullptr) refuse_type(op, computed);
   int ndim;

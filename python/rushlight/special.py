@@ -39,10 +39,11 @@ __all__ = sorted(_OPERATIONS)  # noqa: PLE0605 - names of the table
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _OPERATIONS:
+    function = find(_OPERATIONS.get(name, ""))
+    if function is None:
         raise AttributeError(f"rushlight has no torch.special.{name}")
-    globals()[name] = find(_OPERATIONS[name])
-    return globals()[name]
+    globals()[name] = function
+    return function
 
 
 def __dir__() -> list[str]:

@@ -358,8 +358,9 @@ RUSH_OP_2(cross_entropy_of_logit, x, y, const T size = x < T(0) ? -x : x;
 
 RUSH_OP_3(multiply_add, x, y, z, return T(x + y * z);)
 RUSH_OP_3(lerp, x, y, w, return w < T(0.5) ? x + w * (y - x) : y - (y - x) * (T(1) - w);)
-RUSH_OP_3(clamp, x, low, high, const T raised = x < low ? low : x;
-          return raised > high ? high : raised;)
+// A bound that is NaN gives NaN.
+RUSH_OP_3(clamp, x, low, high, const T raised = x < low || low != low ? low : x;
+          return raised > high || high != high ? high : raised;)
 struct nan_to_num {
   template <class T>
   RUSH_HD T operator()(T x, T nan, T highest, T lowest) const {

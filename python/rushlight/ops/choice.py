@@ -181,19 +181,21 @@ def _where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) ->
 def where(
     condition: Tensor, input: Tensor | Number | None = None, other: Tensor | Number | None = None
 ) -> Any:
-    """Elementwise ``input`` where `condition` (bool) holds, else ``other``.
+    """Elementwise ``input`` where `condition` (bool or uint8) holds, else ``other``.
 
     With the condition alone: where it holds, as ``condition.nonzero(as_tuple=True)``.
     """
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
+    if condition._array.dtype.kind == "u":
+        condition = condition.to(dtypes.bool)
     return _where(condition, input, other)  # type: ignore[arg-type]
 
 
 @composed(name="where")
 def _where_method(self: Tensor, condition: Tensor, other: Tensor | Number) -> Tensor:
     """This tensor where `condition` holds, else ``other``."""
-    return _where(condition, self, other)
+    return where(condition, self, other)  # type: ignore[no-any-return]
 
 
 def _heaviside(K: Any, input: Any, values: Any) -> Any:

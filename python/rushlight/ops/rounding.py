@@ -30,6 +30,10 @@ def frac(input: Tensor) -> Tensor:
 
 
 def _round(K: Any, input: Any, decimals: int) -> Any:
+    if type(decimals) is not int:
+        raise TypeError(
+            f"round(): argument 'decimals' must be int, not {type(decimals).__name__}"
+        )
     if decimals == 0:
         return K.round(input)
     if input.dtype.kind in "iub":
