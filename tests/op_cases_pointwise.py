@@ -70,7 +70,9 @@ unary("positive", lambda x: x, dtypes=NUMERIC)
 unary("conj", lambda x: x, dtypes=ALL)
 unary("clamp_min", lambda x: np.maximum(x, 0.5), off_integers, kwargs={"min": 0.5})
 unary("clamp_max", lambda x: np.minimum(x, 0.5), off_integers, kwargs={"max": 0.5})
-unary("float_power", lambda x: x**2.5, uniform(0.3, 3), dtypes=("float64",), kwargs={"exponent": 2.5})
+unary(
+    "float_power", lambda x: x**2.5, uniform(0.3, 3), dtypes=("float64",), kwargs={"exponent": 2.5}
+)
 case(
     "float_power_",
     lambda x: x**3,
@@ -103,9 +105,7 @@ for name, reference in {"fmax": np.fmax, "fmin": np.fmin}.items():
 binary("clamp_min", np.maximum, uniform(-2, 0), off_integers, dtypes=NUMERIC)
 binary("clamp_max", np.minimum, uniform(-2, 0), off_integers, dtypes=NUMERIC)
 binary("heaviside", np.heaviside, dtypes=NUMERIC, integers=(-1, 2), smooth=False)
-binary(
-    "copysign", lambda x, y: np.where(y < 0, -np.abs(x), np.abs(x)), dtypes=ALL, result="float"
-)
+binary("copysign", lambda x, y: np.where(y < 0, -np.abs(x), np.abs(x)), dtypes=ALL, result="float")
 # The reference and the oracle round to float32; only the steps of float64 can be compared.
 case("nextafter", np.nextafter, SHAPES_2, dtypes=("float64",), smooth=False, points=POINTS)
 binary("hypot", np.hypot)

@@ -35,7 +35,7 @@ _OPERATIONS = {
     **{name: f"special_{name}" for name in _ONLY_HERE},
 }
 
-__all__ = sorted(_OPERATIONS)  # noqa: PLE0605 - names of the table
+__all__ = sorted(_OPERATIONS)
 
 
 def __getattr__(name: str) -> Any:

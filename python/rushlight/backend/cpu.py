@@ -20,9 +20,7 @@ DESTINED = frozenset(name for name, _, _ in _kernels.POINTWISE)
 cast = _kernels.copy
 floor_quotient = _kernels.floor_divide  # under the name of the op that has a derivative
 
-globals().update(
-    special.kernels("scipy.special", _kernels.result_type, np.asarray, np.asarray)
-)
+globals().update(special.kernels("scipy.special", _kernels.result_type, np.asarray, np.asarray))
 
 
 def sum_to(x: Array, shape: Sequence[int]) -> Array:

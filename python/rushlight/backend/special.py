@@ -73,7 +73,7 @@ def kernels(
         _check_shapes(name, *operands)
         computed = np.dtype(np.float32) if dtype.itemsize < 4 else dtype
         with np.errstate(all="ignore"):
-            result = function(*(asarray(x).astype(computed) for x in operands))
+            result = function(*(asarray(x).astype(computed, copy=False) for x in operands))
         if isinstance(result, tuple):  # Airy's functions and their derivatives
             result = result[0]
         return asarray(result).astype(dtype, copy=False)
@@ -179,7 +179,8 @@ def _polynomial(name: str, x: Array, n: Array) -> Array:
         result = xp.where(done & (n > 0), xp.nan, result)
     degree = xp.where(done, -1, n)  # of what recurrence is left to do
     p, q = xp.ones_like(x), first(x)
-    for k in range(1, int(degree.max(initial=0)) + 1):
+    highest = int(degree.max()) if degree.size else 0
+    for k in range(1, highest + 1):
         result = xp.where(degree >= k, q, result)
         if bool(xp.isnan(result[degree >= k]).all()):
             break

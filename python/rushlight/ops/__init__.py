@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight.ops import (  # noqa: F401 - imported for what they declare
+    aliases,
     bitwise,
     choice,
     comparison,
@@ -24,7 +25,6 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     special,
     trigonometry,
 )
-from rushlight.ops import aliases as aliases  # of those above
 from rushlight.ops._registry import find, names
 
 if TYPE_CHECKING:

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from rushlight.ops import (  # noqa: F401 - declare what has a second name
+    choice,
+    comparison,
+    pointwise,
+    rounding,
+    special,
+    trigonometry,
+)
 from rushlight.ops._registry import _composed, registry
 from rushlight.tensor import Tensor
 

@@ -43,24 +43,16 @@ def _first_wins(K: Any, ahead: Any, other: Any) -> Any:
 
 
 @op(
-    input=lambda K, g, input, other: K.where(
-        _first_wins(K, K.ge(input, other), other), g, 0.0
-    ),
-    other=lambda K, g, input, other: K.where(
-        _first_wins(K, K.ge(input, other), other), 0.0, g
-    ),
+    input=lambda K, g, input, other: K.where(_first_wins(K, K.ge(input, other), other), g, 0.0),
+    other=lambda K, g, input, other: K.where(_first_wins(K, K.ge(input, other), other), 0.0, g),
 )
 def fmax(input: Tensor, other: Tensor) -> Tensor:
     """Elementwise maximum; a number wins over NaN. Of equal numbers the first gets the gradient."""
 
 
 @op(
-    input=lambda K, g, input, other: K.where(
-        _first_wins(K, K.le(input, other), other), g, 0.0
-    ),
-    other=lambda K, g, input, other: K.where(
-        _first_wins(K, K.le(input, other), other), 0.0, g
-    ),
+    input=lambda K, g, input, other: K.where(_first_wins(K, K.le(input, other), other), g, 0.0),
+    other=lambda K, g, input, other: K.where(_first_wins(K, K.le(input, other), other), 0.0, g),
 )
 def fmin(input: Tensor, other: Tensor) -> Tensor:
     """Elementwise minimum; a number wins over NaN. Of equal numbers the first gets the gradient."""
@@ -180,7 +172,7 @@ def _where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) ->
 @composed(method=False)
 def where(
     condition: Tensor, input: Tensor | Number | None = None, other: Tensor | Number | None = None
-) -> Any:
+) -> Tensor:
     """Elementwise ``input`` where `condition` (bool or uint8) holds, else ``other``.
 
     With the condition alone: where it holds, as ``condition.nonzero(as_tuple=True)``.
@@ -195,7 +187,7 @@ def where(
 @composed(name="where")
 def _where_method(self: Tensor, condition: Tensor, other: Tensor | Number) -> Tensor:
     """This tensor where `condition` holds, else ``other``."""
-    return where(condition, self, other)  # type: ignore[no-any-return]
+    return where(condition, self, other)
 
 
 def _heaviside(K: Any, input: Any, values: Any) -> Any:

@@ -107,13 +107,11 @@ def _unless_flat(K: Any, input: Any, other: Any, edge: int, slope: Any) -> Any:
     inplace=True,
 )
 def xlogy(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise ``input * log(other)``, which is 0 where ``input`` is, unless ``other`` is NaN."""
+    """Elementwise ``input * log(other)``, 0 where ``input`` is, unless ``other`` is NaN."""
 
 
 @op(
-    input=lambda K, g, input, other: _unless_flat(
-        K, input, other, -1, K.special_xlog1py(g, other)
-    ),
+    input=lambda K, g, input, other: _unless_flat(K, input, other, -1, K.special_xlog1py(g, other)),
     other=lambda K, g, input, other: K.div(K.mul(g, input), K.add(other, 1)),
     node="SpecialXlog1PyBackward0",
     method=False,

@@ -304,7 +304,7 @@ def float_power_(input: Tensor, exponent: Tensor | Number) -> Tensor:
 
 
 def _square(K: Any, input: Any) -> Any:
-    return K.pow(input, 2) if getattr(input, "dtype", None) == bool else K.square(input)
+    return K.pow(input, 2) if K.result_type(input).kind == "b" else K.square(input)
 
 
 @op(

@@ -31,13 +31,11 @@ def frac(input: Tensor) -> Tensor:
 
 def _round(K: Any, input: Any, decimals: int) -> Any:
     if type(decimals) is not int:
-        raise TypeError(
-            f"round(): argument 'decimals' must be int, not {type(decimals).__name__}"
-        )
+        raise TypeError(f"round(): argument 'decimals' must be int, not {type(decimals).__name__}")
     if decimals == 0:
         return K.round(input)
     if input.dtype.kind in "iub":
-        raise NotImplementedError(f'"round_cpu" not implemented for \'{input.dtype}\'')
+        raise NotImplementedError(f"\"round_cpu\" not implemented for '{input.dtype}'")
     scale = 10.0 ** abs(decimals)
     if decimals > 0:
         return K.div(K.round(K.mul(input, scale)), scale)

@@ -216,9 +216,7 @@ def i0(input: Tensor) -> Tensor:
 
 
 @op(
-    input=lambda K, g, input, out: K.mul(
-        g, K.sub(K.special_i1e(input), K.mul(K.sign(input), out))
-    ),
+    input=lambda K, g, input, out: K.mul(g, K.sub(K.special_i1e(input), K.mul(K.sign(input), out))),
     node="SpecialI0EBackward0",
     method=False,
 )

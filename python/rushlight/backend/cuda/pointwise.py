@@ -102,8 +102,10 @@ def _defined(name: str, kind: str, operands: tuple[Any, ...], dtype: np.dtype[An
     if name == "lerp":
         *values, weight = operands
         mixed = [x for x in values if x.dtype != dtype]
-        return dtype.kind == "f" and not mixed and (
-            getattr(weight, "ndim", 0) == 0 or weight.dtype == dtype
+        return (
+            dtype.kind == "f"
+            and not mixed
+            and (getattr(weight, "ndim", 0) == 0 or weight.dtype == dtype)
         )
     return dtype.kind in _TYPES.get(kind, "biuf")
 
