@@ -39,7 +39,7 @@ def frexp(x: Array) -> tuple[Array, Array]:
     """The mantissas, between 0.5 and 1 in size, and the int32 exponents of floats."""
     xp = namespace(x)
     mantissa, exponent = xp.frexp(x)
-    return xp.asarray(mantissa), xp.asarray(exponent, xp.int32)
+    return xp.asarray(mantissa), xp.asarray(exponent).astype("int32", copy=False)
 
 
 def _infer(shape: Sequence[int], size: int) -> tuple[int, ...]:
