@@ -122,9 +122,9 @@ RUSH_HD double tanh(double x) { return std::tanh(x); }
 RUSH_HD float abs(float x) { return __builtin_fabsf(x); }
 RUSH_HD double abs(double x) { return __builtin_fabs(x); }
 
-// A first guess good to 1e-6 (Giles, Approximating the erfinv function, 2010, single precision),
-// then a step of Halley's method, whose error is the guess's to the third power. Near 1 the rest
-// comes from erfc, which does not cancel there.
+// A first guess good to 1e-6 (Giles, Approximating the erfinv function, 2010, single precision), and
+// beyond the range of float32 to 1e-2 (from erfc's asymptote); then Halley's method, each of whose
+// steps cubes the error. Near 1 the rest comes from erfc, which does not cancel there.
 template <class T>
 RUSH_HD T erfinv_refined(T x) {
   const T size = abs(x);
@@ -140,9 +140,12 @@ RUSH_HD T erfinv_refined(T x) {
   T y = T(0);
   for (int i = 0; i < 9; ++i) y = y * z + (w < T(5) ? kNear[i] : kFar[i]);
   y *= size;
-  const T rest = size < T(0.5) ? std::erf(y) - size : (T(1) - size) - std::erfc(y);
-  const T step = rest * T(0.88622692545275801365) * std::exp(y * y);  // sqrt(pi) / 2
-  y -= step / (T(1) + y * step);
+  if (w > T(16)) y = std::sqrt(w - T(0.5) * std::log(w) + T(0.12078223763524522235));
+  for (int steps = sizeof(T) == 8 ? 2 : 1; steps > 0; --steps) {
+    const T rest = size < T(0.5) ? std::erf(y) - size : (T(1) - size) - std::erfc(y);
+    const T step = rest * T(0.88622692545275801365) * std::exp(y * y);  // sqrt(pi) / 2
+    y -= step / (T(1) + y * step);
+  }
   return x < T(0) ? -y : x == T(0) ? x : y;
 }
 RUSH_HD float erfinv(float x) { return erfinv_refined(x); }
