@@ -122,7 +122,7 @@ def clamp_max(input: Tensor, max: Tensor | Number) -> Tensor:
 def _nan_to_num(
     K: Any, input: Any, nan: Number | None, posinf: Number | None, neginf: Number | None
 ) -> Any:
-    if input.dtype.kind != "f":
+    if input.dtype.kind in "iub":
         return K.copy(input)
     limits = dtypes.finfo(dtypes.of_numpy(input.dtype))
     return K.nan_to_num(

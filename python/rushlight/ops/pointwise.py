@@ -32,7 +32,7 @@ def _scaled(K: Any, op: str, input: Any, other: Any, alpha: Number) -> Any:
     kind = K.result_type(input, other).kind
     if type(alpha) is bool and kind != "b":
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
-    if type(alpha) is float and kind != "f":
+    if type(alpha) is float and kind in "iub":
         raise RuntimeError(
             "For integral input tensors, argument alpha must not be a floating point number."
         )
@@ -180,7 +180,7 @@ def reciprocal(input: Tensor) -> Tensor:
 
 def _value(K: Any, value: Number, *operands: Any) -> Number:
     """The factor of a sum of products, in the category of the result."""
-    return value if K.result_type(*operands).kind == "f" else int(value)
+    return int(value) if K.result_type(*operands).kind in "iub" else value
 
 
 @op(
@@ -199,7 +199,7 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 
 
 
 def _add_quotient(K: Any, input: Any, tensor1: Any, tensor2: Any, value: Number) -> Any:
-    if tensor1.dtype.kind != "f" and tensor2.dtype.kind != "f":
+    if tensor1.dtype.kind in "iub" and tensor2.dtype.kind in "iub":
         raise RuntimeError(
             "Integer division with addcdiv is no longer supported; convert tensor1 or tensor2 to a "
             f"floating type. Got {tensor1.dtype} and {tensor2.dtype}."

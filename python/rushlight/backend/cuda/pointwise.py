@@ -89,7 +89,7 @@ def _check_shapes(name: str, operands: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 # The kinds of scalar.h that not all types have, with NumPy's kinds of those that do.
-_TYPES = {"numeric": "iuf", "real": "f", "bitwise": "biu", "integral": "iu"}
+_TYPES = {"numeric": "iufV", "real": "fV", "bitwise": "biu", "integral": "iu"}
 _DIVISIONS = ("floor_divide", "trunc_divide", "remainder", "fmod")
 
 
@@ -103,11 +103,11 @@ def _defined(name: str, kind: str, operands: tuple[Any, ...], dtype: np.dtype[An
         *values, weight = operands
         mixed = [x for x in values if x.dtype != dtype]
         return (
-            dtype.kind == "f"
+            dtype.kind in "fV"
             and not mixed
             and (getattr(weight, "ndim", 0) == 0 or weight.dtype == dtype)
         )
-    return dtype.kind in _TYPES.get(kind, "biuf")
+    return dtype.kind in _TYPES.get(kind, "biufV")
 
 
 # ---- Kernels ----
