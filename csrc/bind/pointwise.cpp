@@ -90,9 +90,9 @@ void refuse_numbers(Pointwise op, const Operand& x, const Operand& y) {
     return;
   }
   const auto type = [](const Operand& number) {
-    return category(number.array.dtype) == Category::kFloating    ? "float"
+    return category(number.array.dtype) == Category::kFloating   ? "float"
            : category(number.array.dtype) == Category::kIntegral ? "int"
-                                                                  : "bool";
+                                                                 : "bool";
   };
   throw TypeError(std::string(pointwise_info(op).name) +
                   "() received an invalid combination of arguments - got (" + type(x) + ", " +

@@ -122,19 +122,19 @@ RUSH_HD double tanh(double x) { return std::tanh(x); }
 RUSH_HD float abs(float x) { return __builtin_fabsf(x); }
 RUSH_HD double abs(double x) { return __builtin_fabs(x); }
 
-// A first guess good to 1e-6 (Giles, Approximating the erfinv function, 2010, single precision), and
-// beyond the range of float32 to 1e-2 (from erfc's asymptote); then Halley's method, each of whose
-// steps cubes the error. Near 1 the rest comes from erfc, which does not cancel there.
+// A first guess good to 1e-6 (Giles, Approximating the erfinv function, 2010, single precision),
+// and beyond the range of float32 to 1e-2 (from erfc's asymptote); then Halley's method, each of
+// whose steps cubes the error. Near 1 the rest comes from erfc, which does not cancel there.
 template <class T>
 RUSH_HD T erfinv_refined(T x) {
   const T size = abs(x);
   if (!(size < T(1))) return size == T(1) ? x / T(0) : T(0) / T(0);
-  const T kNear[] = {T(2.81022636e-08), T(3.43273939e-07), T(-3.5233877e-06),
-                     T(-4.39150654e-06), T(0.00021858087), T(-0.00125372503),
-                     T(-0.00417768164), T(0.246640727), T(1.50140941)};
+  const T kNear[] = {T(2.81022636e-08),  T(3.43273939e-07), T(-3.5233877e-06),
+                     T(-4.39150654e-06), T(0.00021858087),  T(-0.00125372503),
+                     T(-0.00417768164),  T(0.246640727),    T(1.50140941)};
   const T kFar[] = {T(-0.000200214257), T(0.000100950558), T(0.00134934322),
-                    T(-0.00367342844), T(0.00573950773), T(-0.0076224613),
-                    T(0.00943887047), T(1.00167406), T(2.83297682)};
+                    T(-0.00367342844),  T(0.00573950773),  T(-0.0076224613),
+                    T(0.00943887047),   T(1.00167406),     T(2.83297682)};
   const T w = -std::log((T(1) - size) * (T(1) + size));
   const T z = w < T(5) ? w - T(2.5) : std::sqrt(w) - T(3);
   T y = T(0);
