@@ -21,6 +21,8 @@ HOST_ONLY = {
     "Generator",
     "get_num_threads",
     "isa",
+    "promote_types",
+    "scalar_name",
     "set_cache_limit",
     "set_default_floating",
     "set_num_threads",

@@ -117,7 +117,7 @@ class Tensor:
             return f"{module}.{dtypes.LEGACY_NAMES[self.dtype.name]}Tensor"
         if isinstance(dtype, str):
             dtype = dtypes.of_legacy_name(dtype)
-        return self.to(dtype)
+        return self.to(getattr(dtype, "dtype", dtype))  # of a class such as FloatTensor
 
     def element_size(self) -> int:
         """Bytes of one element."""
@@ -149,7 +149,7 @@ class Tensor:
 
     def is_floating_point(self) -> bool:
         """Whether the element type is floating."""
-        return self._array.dtype.kind == "f"  # type: ignore[no-any-return]
+        return dtypes.is_floating(self._array.dtype)
 
     def is_complex(self) -> bool:
         """False: there are no complex tensors."""
@@ -206,11 +206,11 @@ class Tensor:
             raise RuntimeError(
                 f"a Tensor with {self._array.size} elements cannot be converted to Scalar"
             )
-        return self._array.item()
+        return _numbers(self._array).item()
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
-        return self._array.tolist()
+        return _numbers(self._array).tolist()
 
     def __len__(self) -> int:
         if self._array.ndim == 0:
@@ -237,7 +237,7 @@ class Tensor:
     def _scalar(self) -> Any:
         if self._array.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
-        return self._array.item()
+        return _numbers(self._array).item()
 
     def __index__(self) -> int:
         if self._array.dtype.kind not in "iub" or self._array.size != 1:
@@ -311,7 +311,7 @@ class Tensor:
             if grad is not None:
                 self.__dict__["_grad"] = grad
             return
-        if self._array.dtype.kind != "f":
+        if not dtypes.is_floating(self._array.dtype):
             raise RuntimeError(
                 "only Tensors of floating point and complex dtype can require gradients"
             )
@@ -455,6 +455,11 @@ class Tensor:
         def __le__(self, other: Any) -> Tensor: ...
         def __gt__(self, other: Any) -> Tensor: ...
         def __ge__(self, other: Any) -> Tensor: ...
+
+
+def _numbers(array: Any) -> Any:
+    """An array whose elements are Python numbers: those of bfloat16 are not."""
+    return array.astype(np.float32) if array.dtype.kind == "V" else array
 
 
 def _checked_dim(dim: int, ndim: int) -> int:

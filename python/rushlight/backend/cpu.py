@@ -56,7 +56,7 @@ def writable(x: Array) -> bool:
 
 def cat(arrays: Sequence[Array], dim: int) -> Array:
     """The arrays one after the other along `dim`."""
-    return np.concatenate(arrays, dim, dtype=_kernels.result_type(*arrays))
+    return np.concatenate(arrays, dim, dtype=_kernels.result_type(*arrays), casting="unsafe")
 
 
 def index_add(shape: Sequence[int], index: Any, g: Array) -> Array:

@@ -38,7 +38,7 @@ NO_COUNTER = [0]
 UNSAVED = (None, NO_COUNTER, 0)
 NUMBERS = frozenset((int, float, bool))
 NUMBERS_OR_NONE = NUMBERS | {type(None)}
-CATEGORIES = {"b": 0, "i": 1, "u": 1, "f": 2}
+CATEGORIES = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2}  # V: bfloat16
 # NumPy's names of arguments, which PyTorch takes as well.
 ALIASES = (("axis", "dim"), ("keepdims", "keepdim"))
 

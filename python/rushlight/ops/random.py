@@ -390,7 +390,7 @@ def dropout(input: Tensor, p: float, train: bool) -> Tensor:
     if p == 1.0:
         return input * 0.0
     kind = input._array.dtype
-    if kind.kind != "f":
+    if not dtypes.is_floating(kind):
         raise RuntimeError(
             f"result type Float can't be cast to the desired output type {input.dtype}"
         )

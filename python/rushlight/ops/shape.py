@@ -326,8 +326,8 @@ def type_as(input: Tensor, other: Tensor) -> Tensor:
     return to(input, other)
 
 
-def _conversion(name: str) -> None:
-    target: dtypes.dtype = getattr(dtypes, name)
+def _conversion(name: str, dtype: str = "") -> None:
+    target: dtypes.dtype = getattr(dtypes, dtype or name)
 
     def convert(self: Tensor, memory_format: Any = None) -> Tensor:
         return to(self, target)
@@ -337,9 +337,10 @@ def _conversion(name: str) -> None:
     setattr(Tensor, name, convert)
 
 
-for _name in ("float", "double", "int", "long", "bool"):
+for _name in ("half", "bfloat16", "float", "double", "short", "int", "long", "bool"):
     _conversion(_name)
-Tensor.byte = lambda self: to(self, dtypes.uint8)  # type: ignore[attr-defined]
+for _name, _target in (("byte", "uint8"), ("char", "int8")):
+    _conversion(_name, _target)
 
 
 # ---- In place ----
