@@ -101,6 +101,9 @@ constexpr Category category(DType d) {
 
 // The unsigned integers wider than a byte.
 constexpr bool wide_unsigned(DType d) { return d >= DType::kUint16 && d <= DType::kUint64; }
+constexpr bool is_signed(DType d) { return d >= DType::kInt8 && d <= DType::kInt64; }
+// The bits of an integer type's largest number.
+constexpr int integer_digits(DType d) { return static_cast<int>(8 * itemsize(d)) - is_signed(d); }
 
 template <class T>
 struct Tag {

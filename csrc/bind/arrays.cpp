@@ -179,7 +179,7 @@ void Operand::convert(DType dtype) {
 
 namespace {
 
-// The largest number of a type, as the nearest float64.
+// The largest finite number of a type; of an integer type rounded up to a float64.
 double largest(DType dtype) {
   switch (dtype) {
     case DType::kFloat16:
@@ -190,10 +190,8 @@ double largest(DType dtype) {
       return std::numeric_limits<float>::max();
     case DType::kFloat64:
       return std::numeric_limits<double>::max();
-    default: {
-      const bool is_signed = dtype >= DType::kInt8 && dtype <= DType::kInt64;
-      return std::ldexp(1.0, static_cast<int>(8 * itemsize(dtype)) - is_signed) - 1;
-    }
+    default:
+      return std::ldexp(1.0, integer_digits(dtype)) - 1;
   }
 }
 
@@ -202,25 +200,34 @@ std::string number_type_name(DType dtype) {
   return std::string(dtype_name(dtype)) + "_t";
 }
 
+// A whole number of up to 64 bits in an integer type. An unsigned one takes negative numbers too,
+// which wrap.
+bool fits_integer(const Array& number, DType dtype) {
+  const __int128 value = number.dtype == DType::kUint64 ? __int128{*number.as<uint64_t>()}
+                                                        : __int128{*number.as<int64_t>()};
+  const __int128 bound = __int128{1} << integer_digits(dtype);
+  return value < bound && (value > -bound || (value == -bound && is_signed(dtype)));
+}
+
+bool fits_real(const Array& number, DType dtype) {
+  double value;
+  char* const data[2] = {reinterpret_cast<char*>(&value), number.data};
+  const int64_t strides[2] = {0, 0};
+  Cast(DType::kFloat64, number.dtype)(1, data, strides);
+  const double most = largest(dtype);
+  if (category(dtype) == Category::kFloating) return !(std::abs(value) > most) || std::isinf(value);
+  return value >= (is_signed(dtype) ? -most - 1 : -most) && value <= most;
+}
+
 }  // namespace
 
 void Operand::check_fits(DType dtype) const {
   if (rank != Rank::kNumber || array.dtype == DType::kBool || dtype == DType::kBool) return;
-  const bool integral = category(dtype) == Category::kIntegral;
-  double value;
-  char* const data[2] = {reinterpret_cast<char*>(&value), array.data};
-  const int64_t strides[2] = {0, 0};
-  Cast(DType::kFloat64, array.dtype)(1, data, strides);
-  const double most = largest(dtype);
-  // An unsigned type takes negative numbers too, which wrap.
-  const bool is_signed = dtype >= DType::kInt8 && dtype <= DType::kInt64;
-  const double least = integral && is_signed ? -most - 1 : -most;
-  const bool fits = integral ? value >= least && value <= most
-                             : !std::isfinite(value) || (value >= least && value <= most);
-  if (!fits) {
-    throw Error("value cannot be converted to type " + number_type_name(dtype) +
-                " without overflow");
-  }
+  const bool whole = category(array.dtype) == Category::kIntegral &&
+                     category(dtype) == Category::kIntegral;
+  if (whole ? fits_integer(array, dtype) : fits_real(array, dtype)) return;
+  throw Error("value cannot be converted to type " + number_type_name(dtype) +
+              " without overflow");
 }
 
 py::object new_array(DType dtype, int ndim, const int64_t* shape, Array& view) {

@@ -235,8 +235,7 @@ void any_integer(py::handle out, SharedGenerator& shared) {
         return fill_distribution(&RandomKernels::any_integer, "random_kernel_cpu", out, shared, 0,
                                  0);
       }
-      const bool is_signed = !wide_unsigned(dtype);
-      const int digits = static_cast<int>(8 * itemsize(dtype)) - is_signed;
+      const int digits = integer_digits(dtype);
       return randint(out, shared, digits < 64 ? uint64_t{1} << digits : 0, 0);
     }
   }

@@ -228,7 +228,7 @@ def _fitting(array: np.ndarray[Any, Any], dtype: dtypes.dtype) -> np.ndarray[Any
     if dtype.numpy.kind in "iu" and array.size and array.dtype != dtype.numpy:
         limits = dtypes.iinfo(dtype)
         least = limits.min if dtype.is_signed else -limits.max
-        if not (array.min() >= least and array.max() <= limits.max):
+        if not least <= array.min().item() <= array.max().item() <= limits.max:
             raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
     return _converted(array, dtype.numpy)
 

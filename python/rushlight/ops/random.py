@@ -394,7 +394,8 @@ def dropout(input: Tensor, p: float, train: bool) -> Tensor:
         raise RuntimeError(
             f"result type Float can't be cast to the desired output type {input.dtype}"
         )
-    scale = float(kind.type(1) / kind.type(1.0 - p))  # rounded as PyTorch divides the mask
+    computed = np.float64 if kind == np.float64 else np.float32
+    scale = float(computed(1) / computed(1.0 - p))  # rounded as PyTorch divides the mask
 
     mask = _empty_like(input._array, kind)
     kernels_for(mask).bernoulli(mask, source(None), 1.0 - p, scale)
