@@ -14,6 +14,8 @@ import pytest
 
 import rushlight
 from rushlight import nn, optim
+from rushlight.backend import cpu
+from tests.cuda_device import Device, cuda_device  # noqa: F401 - the fixture `device`
 
 HALVES = ("float16", "bfloat16")
 PLACE = {"float16": 2.0**-11, "bfloat16": 2.0**-8}  # half a unit in the last place, of 1
@@ -279,3 +281,51 @@ def test_streams_of_functions(half: str, torch: Any) -> None:
             x = call(t, getattr(t, half))
             values.append((str(x.dtype), x.double().tolist()))
         assert values[0] == values[1]
+
+
+# ---- CUDA ----
+
+
+@each_half
+def test_kernels_of_halves_on_a_device(half: str, device: Device, rng: Any) -> None:
+    """Stored in 16 bits, computed in float32, as on the CPU."""
+    dtype = np.dtype(getattr(rushlight, half).numpy)
+    x, y = (halves(half, rng, 6, 9).numpy() for _ in range(2))
+    K = device.kernels
+    place = 2 * PLACE[half]
+
+    def check(mine: Any, theirs: Any) -> None:
+        assert mine.dtype == theirs.dtype and mine.shape == theirs.shape
+        ours, expected = mine.get().astype(np.float64), theirs.astype(np.float64)
+        np.testing.assert_allclose(ours, expected, rtol=place, atol=place)
+
+    for name, *operands in (
+        ("add", x, y), ("mul", x, 0.1), ("exp", x), ("lt", x, y), ("pow", y, 2), ("gelu", x),
+        ("sum", x), ("sum", x, (1,), True), ("mean", x, (0,)), ("var", x), ("amax", x, (1,)),
+        ("argmax", x, 1), ("softmax", x, 1), ("log_softmax", x, 0), ("matmul", x, y.T),
+        ("linear", x, y, None), ("clamp", x, -0.5, 0.5), ("where", x > 0, x, y),
+        ("sum_to", x, (9,)), ("cat", [x, y], 0), ("cast", x, np.dtype(np.float32)),
+    ):  # fmt: skip
+        moved = [device.array(o) for o in operands]
+        if name == "cat":
+            moved = [[device.array(a) for a in operands[0]], 0]
+        check(getattr(K, name)(*moved), getattr(cpu, name)(*operands))
+    image, weight = (halves(half, rng, *s).numpy() for s in ((2, 3, 8, 8), (4, 3, 3, 3)))
+    options = ((1, 1), (1, 1), (1, 1), 1)
+    mine = K.conv2d(device.array(image), device.array(weight), None, *options)
+    place *= 8  # sums of 27 products, about 5
+    check(mine, cpu.conv2d(image, weight, None, *options))
+    for kernels, move in ((K, device.array), (cpu, np.copy)):
+        params = move(x), move(y)
+        kernels.sgd_step([params[0]], [params[1]], None, 0.1, 0.0, 0.0, 0.01, False, False, True)
+        result = params[0] if kernels is cpu else result_of(params[0])
+        np.testing.assert_array_equal(result.dtype, dtype)
+        stepped = result.astype(np.float64)
+        exact = x.astype(np.float64)
+        exact -= 0.1 * (y.astype(np.float64) + 0.01 * exact)
+        np.testing.assert_allclose(stepped, exact, rtol=PLACE[half] * 2, atol=1e-3)
+
+
+def result_of(array: Any) -> Any:
+    """An array of the device in the CPU's memory."""
+    return array.get()
