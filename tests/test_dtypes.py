@@ -110,6 +110,44 @@ def test_promote_types_and_can_cast(torch: Any) -> None:
         both(torch, lambda t, a=a, b=b: t.can_cast(getattr(t, a), getattr(t, b)))
 
 
+PROMOTING: dict[str, Any] = {
+    "add": lambda t, x, y: x + y,
+    "mul": lambda t, x, y: x * y,
+    "div": lambda t, x, y: x / y,
+    "pow": lambda t, x, y: x**y,
+    "atan2": lambda t, x, y: t.atan2(x, y),
+    "lt": lambda t, x, y: x < y,
+    "eq": lambda t, x, y: x == y,
+    "where": lambda t, x, y: t.where(t.ones(2, dtype=t.bool), x, y),
+    "cat": lambda t, x, y: t.cat([x, y]),
+    "in place": lambda t, x, y: x.clone().mul_(y),
+    "result_type": lambda t, x, y: t.zeros(1, dtype=t.result_type(x, y)),
+}
+
+
+@pytest.mark.parametrize("name", PROMOTING)
+def test_promotion_of_every_pair(name: str, torch: Any) -> None:
+    """Tensors, 0-dim tensors and numbers: PyTorch's type, or its error, but where it lacks ops."""
+
+    def result(t: Any, *operands: Any) -> str:
+        tensors = [
+            t.ones(x[1], dtype=getattr(t, x[0])) if isinstance(x, tuple) else x for x in operands
+        ]
+        try:
+            return str(PROMOTING[name](t, *tensors).dtype)
+        except Exception as error:
+            return type(error).__name__
+
+    kinds = [(dtype, shape) for dtype in ALL for shape in ((2,), ())]
+    for left in kinds:
+        for right in (*kinds, True, 2, 2.5):
+            for operands in ((left, right), (right, left)):
+                theirs = result(torch, *operands)
+                if theirs == "NotImplementedError" or (name == "pow" and right is True):
+                    continue  # PyTorch has some powers of True
+                assert result(rushlight, *operands) == theirs, operands
+
+
 @pytest.mark.parametrize("name", FLOATS)
 def test_default_dtype(name: str, torch: Any) -> None:
     try:

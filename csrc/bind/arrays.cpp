@@ -331,7 +331,9 @@ DType result_type(const Operand* const* operands, int count) {
   while (!present[rank]) --rank;
   DType result = best[rank];
   for (--rank; rank >= 0; --rank) {
-    if (present[rank] && category(best[rank]) > category(result)) result = best[rank];
+    if (present[rank] && category(best[rank]) > category(result)) {
+      result = promote(result, best[rank]);
+    }
   }
   return result;
 }

@@ -35,18 +35,18 @@ from rushlight.dtypes import (
     half,
     iinfo,
     int,
+    int8,
     int16,
     int32,
     int64,
-    int8,
     long,
     promote_types,
     set_default_dtype,
     short,
+    uint8,
     uint16,
     uint32,
     uint64,
-    uint8,
 )
 from rushlight.errors import OutOfMemoryError
 from rushlight.ops._registry import find, names

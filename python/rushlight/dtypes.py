@@ -135,8 +135,13 @@ def of_numpy(numpy_type: np.dtype[Any]) -> dtype:
 
 
 def is_floating(numpy_type: np.dtype[Any]) -> builtins.bool:
-    """Whether the elements of an array of this type are floating: NumPy's kind leaves out bfloat16."""
+    """Whether an array's type is floating; NumPy's kind of bfloat16 does not tell."""
     return numpy_type.kind == "f" or numpy_type.name == "bfloat16"
+
+
+def plain(array: Any) -> Any:
+    """The array with elements that Python takes for numbers: those of bfloat16 are none."""
+    return array.astype(np.float32) if array.dtype.kind == "V" else array
 
 
 # The types' names in strings such as "torch.FloatTensor".

@@ -206,11 +206,11 @@ class Tensor:
             raise RuntimeError(
                 f"a Tensor with {self._array.size} elements cannot be converted to Scalar"
             )
-        return _numbers(self._array).item()
+        return dtypes.plain(self._array).item()
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
-        return _numbers(self._array).tolist()
+        return dtypes.plain(self._array).tolist()
 
     def __len__(self) -> int:
         if self._array.ndim == 0:
@@ -237,7 +237,7 @@ class Tensor:
     def _scalar(self) -> Any:
         if self._array.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
-        return _numbers(self._array).item()
+        return dtypes.plain(self._array).item()
 
     def __index__(self) -> int:
         if self._array.dtype.kind not in "iub" or self._array.size != 1:
@@ -455,11 +455,6 @@ class Tensor:
         def __le__(self, other: Any) -> Tensor: ...
         def __gt__(self, other: Any) -> Tensor: ...
         def __ge__(self, other: Any) -> Tensor: ...
-
-
-def _numbers(array: Any) -> Any:
-    """An array whose elements are Python numbers: those of bfloat16 are not."""
-    return array.astype(np.float32) if array.dtype.kind == "V" else array
 
 
 def _checked_dim(dim: int, ndim: int) -> int:

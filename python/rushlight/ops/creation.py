@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from rushlight import dtypes
-from rushlight.backend import cpu, device_kernels
+from rushlight.backend import cpu, device_kernels, kernels_of
 from rushlight.devices import device as Device  # noqa: N812 - `device` is an argument's name
 from rushlight.ops._codegen import sizes_of
 from rushlight.ops._registry import composed
@@ -366,3 +366,10 @@ def is_tensor(obj: Any) -> bool:
 def numel(input: Tensor) -> int:
     """The number of elements."""
     return input.numel()
+
+
+@composed(method=False)
+def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
+    """The dtype of arithmetic between two operands, tensors or numbers."""
+    operands = [x._array if isinstance(x, Tensor) else x for x in (tensor1, tensor2)]
+    return dtypes.of_numpy(kernels_of(*operands).result_type(*operands))
