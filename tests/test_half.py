@@ -216,6 +216,17 @@ def test_training(half: str, name: str) -> None:
     np.testing.assert_allclose(losses[dtype], losses[rushlight.float32], rtol=0.15, atol=0.05)
 
 
+def test_many_steps() -> None:
+    """A count of steps goes on where bfloat16 would stop, at 256."""
+    rushlight.set_default_dtype(rushlight.bfloat16)
+    w = rushlight.ones(2, requires_grad=True)
+    optimizer = optim.Adam([w], lr=1e-3)
+    w.grad = rushlight.zeros(2)
+    for _ in range(300):
+        optimizer.step()
+    assert optimizer.state[w]["step"].item() == 300
+
+
 def test_modules_convert() -> None:
     net = model()
     assert net.half()[0].weight.dtype is rushlight.float16

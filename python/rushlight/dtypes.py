@@ -240,7 +240,7 @@ class finfo:  # noqa: N801 - PyTorch's name
         if d is bfloat16:
             import ml_dtypes
 
-            limits: Any = ml_dtypes.finfo(d.numpy)
+            limits: Any = ml_dtypes.finfo(d.numpy)  # type: ignore[no-untyped-call]
         else:
             limits = np.finfo(d.numpy)
         self.dtype = d.name

@@ -73,7 +73,7 @@ def converted(x: Any, dtype: np.dtype[Any]) -> Any:
 
 def _operand(x: Any, stored: np.dtype[Any], computed: np.dtype[Any]) -> Any:
     """An operand as a kernel takes it; of half types rounded to them before, but for numbers."""
-    if stored != computed and getattr(x, "ndim", 0):
+    if stored != computed and getattr(x, "ndim", 0) > 0:
         x = converted(x, stored)
     return converted(x, computed)
 
