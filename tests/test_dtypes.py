@@ -274,6 +274,30 @@ def test_methods(torch: Any) -> None:
     both(torch, lambda t: str(t.zeros(1).to(t.zeros(1, dtype=t.bfloat16))))
 
 
+PYTHON_TYPES: dict[str, Any] = {
+    "zeros": lambda t: t.zeros(2, dtype=float),
+    "tensor": lambda t: t.tensor([1.5], dtype=int),
+    "arange": lambda t: t.arange(3, dtype=float),
+    "full": lambda t: t.full((2,), 1, dtype=bool),
+    "to": lambda t: t.ones(2).to(int),
+    "to by name": lambda t: t.ones(2).to(dtype=float),
+    "like": lambda t: t.zeros_like(t.ones(2), dtype=int),
+    "new": lambda t: t.ones(2).new_zeros(2, dtype=int),
+    "rand": lambda t: t.rand(2, dtype=float).dtype,
+    "sum": lambda t: t.ones(2, dtype=t.bool).sum(dtype=float),
+    "sum in int8": lambda t: t.full((2, 3), 100).sum(dtype=t.int8),
+    "module": lambda t: t.nn.Linear(2, 2).to(float).weight.dtype,
+    "finfo": lambda t: t.finfo(float),
+    "text": lambda t: t.zeros(2, dtype="float32"),
+    "index": lambda t: t.arange(3)[t.tensor([0], dtype=t.int16)],
+}
+
+
+@pytest.mark.parametrize("call", PYTHON_TYPES.values(), ids=PYTHON_TYPES)
+def test_types_of_python_as_dtypes(call: Any, torch: Any) -> None:
+    both(torch, call)
+
+
 def test_legacy_classes(torch: Any) -> None:
     for call in (
         lambda t: t.FloatTensor([1, 2.5]),

@@ -134,6 +134,22 @@ def of_numpy(numpy_type: np.dtype[Any]) -> dtype:
         ) from None
 
 
+_of_python = {builtins.bool: bool, builtins.int: int64, builtins.float: float64}
+
+
+def of(value: Any) -> dtype:
+    """The dtype that an argument `dtype` means: itself, or that of Python's bool, int and float.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    if isinstance(value, dtype):
+        return value
+    if value in _of_python:
+        return _of_python[value]
+    raise TypeError(f"argument 'dtype' must be torch.dtype, not {type(value).__name__}")
+
+
 def is_floating(numpy_type: np.dtype[Any]) -> builtins.bool:
     """Whether an array's type is floating; NumPy's kind of bfloat16 does not tell."""
     return numpy_type.kind == "f" or numpy_type.name == "bfloat16"
@@ -231,8 +247,8 @@ class finfo:  # noqa: N801 - PyTorch's name
     """
 
     def __init__(self, type: dtype | None = None) -> None:
-        d = get_default_dtype() if type is None else type
-        if not isinstance(d, dtype) or not d.is_floating_point:
+        d = get_default_dtype() if type is None else of(type)
+        if not d.is_floating_point:
             raise TypeError(
                 "torch.finfo() requires a floating point input type. "
                 f"Use torch.iinfo to handle '{d}'"
@@ -261,14 +277,15 @@ class iinfo:  # noqa: N801 - PyTorch's name
     """Numerical limits of an integer type: ``max``, ``min``, ``bits``, ``dtype``."""
 
     def __init__(self, type: dtype) -> None:
-        if type is bool:
+        d = of(type)
+        if d is bool:
             raise TypeError("torch.bool is not supported by torch.iinfo")
-        if not isinstance(type, dtype) or type.numpy.kind not in "iu":
+        if d.is_floating_point or d.numpy.kind not in "iu":
             raise TypeError(
-                f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type}'"
+                f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{d}'"
             )
-        limits = np.iinfo(type.numpy)
-        self.dtype = type.name
+        limits = np.iinfo(d.numpy)
+        self.dtype = d.name
         self.bits, self.max, self.min = limits.bits, builtins.int(limits.max), limits.min
 
     def __repr__(self) -> str:

@@ -117,7 +117,7 @@ class Tensor:
             return f"{module}.{dtypes.LEGACY_NAMES[self.dtype.name]}Tensor"
         if isinstance(dtype, str):
             dtype = dtypes.of_legacy_name(dtype)
-        return self.to(getattr(dtype, "dtype", dtype))  # of a class such as FloatTensor
+        return self.to(dtypes.of(getattr(dtype, "dtype", dtype)))  # of a class: FloatTensor
 
     def element_size(self) -> int:
         """Bytes of one element."""

@@ -51,7 +51,7 @@ def _check_options(options: dict[str, Any]) -> None:
 
 
 def _kind(dtype: dtypes.dtype | None) -> np.dtype[Any]:
-    return (dtypes.get_default_dtype() if dtype is None else dtype).numpy
+    return (dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)).numpy
 
 
 def _full(
@@ -102,7 +102,7 @@ def empty(*size: int | Sequence[int], dtype: dtypes.dtype | None = None, **optio
 def _like(name: str, value: Any) -> None:
     def like(input: Tensor, *, dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
         options.setdefault("device", input.device)
-        kind = input._array.dtype if dtype is None else dtype.numpy
+        kind = input._array.dtype if dtype is None else _kind(dtype)
         return _full(input._array.shape, value, kind, options)
 
     like.__name__ = like.__qualname__ = f"{name}_like"
@@ -113,7 +113,7 @@ def _like(name: str, value: Any) -> None:
         self: Tensor, *size: int | Sequence[int], dtype: dtypes.dtype | None = None, **options: Any
     ) -> Tensor:
         options.setdefault("device", self.device)
-        kind = self._array.dtype if dtype is None else dtype.numpy
+        kind = self._array.dtype if dtype is None else _kind(dtype)
         return _full(sizes_of(size), value, kind, options)
 
     new.__name__ = f"new_{name}"
@@ -178,7 +178,7 @@ def new_empty(
 
 def _array_of(data: Any, dtype: dtypes.dtype | None) -> np.ndarray[Any, Any]:
     """A new array of nested sequences, numbers, tensors or NumPy arrays."""
-    kind = None if dtype is None else dtype.numpy
+    kind = None if dtype is None else _kind(dtype)
     if isinstance(data, Tensor):
         data = data.detach().numpy(force=True)
     if isinstance(data, np.ndarray | np.generic):
@@ -193,7 +193,7 @@ def _array_of(data: Any, dtype: dtypes.dtype | None) -> np.ndarray[Any, Any]:
     if array.dtype.kind not in "biufV":
         _refuse_data(data, array.dtype.kind)
     if dtype is not None:
-        return _fitting(array, dtype)
+        return _fitting(array, dtypes.of(dtype))
     if array.dtype.kind in "fV":
         return _converted(array, _kind(None))
     return _fitting(array, dtypes.bool if array.dtype.kind == "b" else dtypes.int64)
@@ -321,6 +321,7 @@ def arange(
     if dtype is None:
         floating = any(isinstance(b, float) for b in bounds)
         dtype = dtypes.get_default_dtype() if floating else dtypes.int64
+    dtype = dtypes.of(dtype)
     first, step = bounds[0], bounds[2]
     count = int(np.ceil((bounds[1] - first) / step))
     if dtype.is_floating_point:

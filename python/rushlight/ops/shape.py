@@ -290,8 +290,8 @@ def to(
     `memory_format` are accepted and have no effect.
     """
     for value in args:
-        if isinstance(value, dtypes.dtype):
-            dtype = value
+        if isinstance(value, dtypes.dtype | type):
+            dtype = dtypes.of(value)
         elif isinstance(value, Tensor):
             dtype, device = value.dtype, value.device
         elif isinstance(value, str | int | devices.device) and not isinstance(value, bool):
@@ -302,6 +302,7 @@ def to(
         source = result.device
         if target.type != source.type:
             result = moved(result, source, target)
+    dtype = None if dtype is None else dtypes.of(dtype)
     if dtype is not None and dtype is not result.dtype:
         kind = result if dtype.is_floating_point else result.detach()
         return cast(kind, dtype.numpy)
