@@ -22,7 +22,8 @@ void for_each_block(int64_t n, char* const* data, const int64_t* strides, F&& ru
   }
 }
 
-// Copies a run of elements from one type to another. A half type meets any but float32 by way of it.
+// Copies a run of elements from one type to another. A half type meets any but float32 by way of
+// it.
 class Cast {
  public:
   Cast() = default;

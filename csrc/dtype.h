@@ -15,8 +15,8 @@ struct Bfloat16 {
   uint16_t bits;
 };
 
-// X(enumerator, C++ type, what kernels compute in, name, PyTorch's name in messages, and its name of
-// the C++ type), in promotion order within a category, but for the wide unsigned integers, which
+// X(enumerator, C++ type, what kernels compute in, name, PyTorch's name in messages, and its name
+// of the C++ type), in promotion order within a category, but for the wide unsigned integers, which
 // PyTorch promotes with nothing but floating types.
 #define RUSH_DTYPES(X)                                                            \
   X(kBool, bool, kBool, "bool", "Bool", "bool")                                   \
@@ -37,8 +37,8 @@ struct Bfloat16 {
 // converted to the one that they are computed in on the way into a kernel, and back on the way out:
 // by blocks on the stack where memory bounds the work (pointwise.cpp, reduce.cpp), as whole arrays
 // before the kernels that do much with each element (bind/widen.h). So float16 and bfloat16 round
-// once for each operation, as PyTorch's do; and since integers wrap, the low bits of a wider integer
-// are those of the narrow one. What is left are the ops that ask a uint64 for its order.
+// once for each operation, as PyTorch's do; and since integers wrap, the low bits of a wider
+// integer are those of the narrow one. What is left are the ops that ask a uint64 for its order.
 #define RUSH_COMPUTED(X) \
   X(kBool, bool)         \
   X(kUint8, uint8_t)     \

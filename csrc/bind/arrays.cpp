@@ -50,10 +50,19 @@ PyObject* load_descriptor(DType dtype) {
     const py::object type = py::module_::import("ml_dtypes").attr("bfloat16");
     return py::dtype::from_args(type).release().ptr();
   }
-  static constexpr int kNumbers[kDTypes] = {
-      Api::NPY_BOOL_,   Api::NPY_UBYTE_,  Api::NPY_BYTE_,   Api::NPY_SHORT_, Api::NPY_INT32_,
-      Api::NPY_INT64_,  Api::NPY_USHORT_, Api::NPY_UINT32_, Api::NPY_UINT64_, kNumpyHalf, -1,
-      Api::NPY_FLOAT_, Api::NPY_DOUBLE_};
+  static constexpr int kNumbers[kDTypes] = {Api::NPY_BOOL_,
+                                            Api::NPY_UBYTE_,
+                                            Api::NPY_BYTE_,
+                                            Api::NPY_SHORT_,
+                                            Api::NPY_INT32_,
+                                            Api::NPY_INT64_,
+                                            Api::NPY_USHORT_,
+                                            Api::NPY_UINT32_,
+                                            Api::NPY_UINT64_,
+                                            kNumpyHalf,
+                                            -1,
+                                            Api::NPY_FLOAT_,
+                                            Api::NPY_DOUBLE_};
   return numpy().PyArray_DescrFromType_(kNumbers[static_cast<int>(dtype)]);
 }
 
@@ -146,8 +155,8 @@ void Operand::read(py::handle value) {
     int overflow = 0;
     const long long number = PyLong_AsLongLongAndOverflow(p, &overflow);
     array.dtype = overflow > 0 ? DType::kUint64 : DType::kInt64;
-    store<uint64_t>(number_, overflow > 0 ? PyLong_AsUnsignedLongLong(p)
-                                          : static_cast<uint64_t>(number));
+    store<uint64_t>(number_,
+                    overflow > 0 ? PyLong_AsUnsignedLongLong(p) : static_cast<uint64_t>(number));
     if (overflow < 0) PyErr_SetString(PyExc_OverflowError, "Overflow when unpacking long long");
     if (PyErr_Occurred()) throw py::error_already_set();
   } else if (PyFloat_Check(p)) {
@@ -223,11 +232,10 @@ bool fits_real(const Array& number, DType dtype) {
 
 void Operand::check_fits(DType dtype) const {
   if (rank != Rank::kNumber || array.dtype == DType::kBool || dtype == DType::kBool) return;
-  const bool whole = category(array.dtype) == Category::kIntegral &&
-                     category(dtype) == Category::kIntegral;
+  const bool whole =
+      category(array.dtype) == Category::kIntegral && category(dtype) == Category::kIntegral;
   if (whole ? fits_integer(array, dtype) : fits_real(array, dtype)) return;
-  throw Error("value cannot be converted to type " + number_type_name(dtype) +
-              " without overflow");
+  throw Error("value cannot be converted to type " + number_type_name(dtype) + " without overflow");
 }
 
 py::object new_array(DType dtype, int ndim, const int64_t* shape, Array& view) {

@@ -139,8 +139,9 @@ py::object nll_loss_backward(py::handle gradient, const std::vector<int64_t>& sh
 void bind_loss(py::module_& m) {
   m.def("nll_loss", in_computed_type(&nll_loss), py::arg("x"), py::arg("target"), py::arg("weight"),
         py::arg("ignore_index"), py::arg("reduction"), "The loss and the sum of its weights.");
-  m.def("nll_loss_backward", in_computed_type(&nll_loss_backward), py::arg("g"), py::arg("shape"), py::arg("target"),
-        py::arg("weight"), py::arg("ignore_index"), py::arg("reduction"), py::arg("total_weight"));
+  m.def("nll_loss_backward", in_computed_type(&nll_loss_backward), py::arg("g"), py::arg("shape"),
+        py::arg("target"), py::arg("weight"), py::arg("ignore_index"), py::arg("reduction"),
+        py::arg("total_weight"));
 }
 
 }  // namespace rush

@@ -15,8 +15,8 @@ constexpr int64_t kStepGrain = 8192;
 const OptimLoops<float>& loops(const float*) { return optim().of_float; }
 const OptimLoops<double>& loops(const double*) { return optim().of_double; }
 
-// An array as dense memory of a type that kernels compute in. Another one takes part as a copy, which
-// is copied back.
+// An array as dense memory of a type that kernels compute in. Another one takes part as a copy,
+// which is copied back.
 class Dense {
  public:
   Dense() = default;

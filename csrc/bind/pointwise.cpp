@@ -193,8 +193,8 @@ py::object pointwise_kernel(Pointwise op, const std::array<py::handle, N>& opera
   broadcast_shape(pointwise_info(op).name, x, ndim, shape);
   for (int i = 0; i < N; ++i) {
     if (checks_numbers(op)) x[i].check_fits(stored);
-    const bool exact = x[i].rank != Rank::kDimensioned &&
-                       category(stored) == Category::kFloating && !rounds_numbers(op);
+    const bool exact = x[i].rank != Rank::kDimensioned && category(stored) == Category::kFloating &&
+                       !rounds_numbers(op);
     if (!exact) x[i].convert(stored);
     if (x[i].rank != Rank::kDimensioned) x[i].convert(computed);
   }

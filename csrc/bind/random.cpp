@@ -127,8 +127,8 @@ Array contiguous_like(const Array& x, DType dtype, Buffer<char>& memory) {
   return y;
 }
 
-// Calls draw(data) on contiguous memory for the elements of x, which is in the order of drawing; the
-// memory is of the type that is computed in.
+// Calls draw(data) on contiguous memory for the elements of x, which is in the order of drawing;
+// the memory is of the type that is computed in.
 template <class F>
 void fill(const Array& x, F&& draw) {
   const DType computed = computed_in(x.dtype);
@@ -406,8 +406,7 @@ void bind_distribution(py::module_& m, const char* name, FillTable table, const 
 void bind_random(py::module_& m) {
   bind_generator(m);
   using K = RandomKernels;
-  m.def("uniform", &uniform, py::arg("out"), py::arg("generator"), py::arg("low"),
-        py::arg("high"));
+  m.def("uniform", &uniform, py::arg("out"), py::arg("generator"), py::arg("low"), py::arg("high"));
   bind_distribution(m, "log_normal", &K::log_normal, "log_normal_cpu", "mean", "std");
   bind_distribution(m, "cauchy", &K::cauchy, "cauchy_cpu", "median", "sigma");
   bind_distribution(m, "bernoulli", &K::bernoulli, "bernoulli_scalar_cpu_", "p", "value");
@@ -431,8 +430,8 @@ void bind_random(py::module_& m) {
   m.def("randperm", &randperm, py::arg("out"), py::arg("generator"));
   m.def("bernoulli_each", &bernoulli_each, py::arg("out"), py::arg("generator"), py::arg("p"));
   m.def("poisson", in_computed_type(&poisson), py::arg("rate"), py::arg("generator"));
-  m.def("multinomial", in_computed_type(&multinomial), py::arg("weights"), py::arg("generator"), py::arg("samples"),
-        py::arg("replacement"));
+  m.def("multinomial", in_computed_type(&multinomial), py::arg("weights"), py::arg("generator"),
+        py::arg("samples"), py::arg("replacement"));
 }
 
 }  // namespace rush

@@ -339,8 +339,8 @@ void bind_reduce(py::module_& m) {
   bind_op(m, Reduce::amin, "amin");
   bind_op(m, Reduce::any, "any");
   bind_op(m, Reduce::all, "all");
-  m.def("var", in_computed_type(&variance), py::arg("x"), py::arg("dim") = py::none(), py::arg("correction") = 1.0,
-        py::arg("keepdim") = false);
+  m.def("var", in_computed_type(&variance), py::arg("x"), py::arg("dim") = py::none(),
+        py::arg("correction") = 1.0, py::arg("keepdim") = false);
   for (const bool greatest : {true, false}) {
     m.def(
         greatest ? "argmax" : "argmin",

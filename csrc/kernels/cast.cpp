@@ -8,8 +8,8 @@ namespace rush::RUSH_ISA {
 namespace {
 
 // Integers keep their low bits. Floating values are cut off towards zero; what no integer of the
-// type equals becomes what x86 makes of it: by way of int32 for types of up to 16 bits, but int64 for
-// uint8 and uint32, as in PyTorch.
+// type equals becomes what x86 makes of it: by way of int32 for types of up to 16 bits, but int64
+// for uint8 and uint32, as in PyTorch.
 template <class To, class From>
 To convert(From x) {
   if constexpr (std::is_same_v<To, bool>) {
@@ -21,7 +21,7 @@ To convert(From x) {
     const bool large = x >= kHalf;
     const auto bits = static_cast<uint64_t>(static_cast<int64_t>(large ? x - kHalf : x));
     return large ? bits ^ (uint64_t{1} << 63) : bits;
-  } else if constexpr (std::is_same_v<To, uint8_t> || sizeof(To) * std::is_unsigned_v<To> == 4) {
+  } else if constexpr (std::is_same_v<To, uint8_t> || std::is_same_v<To, uint32_t>) {
     return static_cast<To>(static_cast<int64_t>(x));
   } else if constexpr (sizeof(To) < 4) {
     return static_cast<To>(static_cast<int32_t>(x));
