@@ -33,10 +33,24 @@ ELSEWHERE = {
         "numel", "ones", "ones_like", "tensor", "zeros", "zeros_like",
     ),
     "test_promotion.py": ("copy_", "zero_"),
+    "test_dtypes.py": ("result_type",),
+    "test_inplace_programs.py": ("as_strided",),
     "test_cuda.py": ("cuda",),
 }  # fmt: skip
 # Called by a public op that has its own cases.
-PARTS = {"moved": "cuda", "normal_around": "normal", "_where": "where", "_frexp": "frexp"}
+PARTS = {
+    "joined": "split",
+    "_frexp": "frexp",
+    "_where": "where",
+    "moved": "cuda",
+    "normal_around": "normal",
+    "split_sizes": "split",
+    "strided_place": "as_strided",
+    "strided_replaced": "copy_",
+    "strided_take": "as_strided",
+    "strided_view": "as_strided",
+    "written": "copy_",
+}
 
 
 def test_every_op_has_a_case() -> None:

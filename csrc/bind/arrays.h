@@ -54,6 +54,8 @@ struct Operand {
   void read(py::handle value);
   // Replaces the data by a copy of type `dtype`; nothing to do when it has it already.
   void convert(DType dtype);
+  // Throws for a number that is too large for `dtype`.
+  void check_fits(DType dtype) const;
 
  private:
   alignas(8) char number_[8];
@@ -99,6 +101,7 @@ void bind_reduce(py::module_& m);
 void bind_matmul(py::module_& m);
 void bind_nn(py::module_& m);
 void bind_softmax(py::module_& m);
+void bind_graph(py::module_& m);
 void bind_loss(py::module_& m);
 void bind_random(py::module_& m);
 void bind_optim(py::module_& m);

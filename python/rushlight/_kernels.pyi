@@ -4,7 +4,7 @@ Kernels over NumPy arrays, compiled for several instruction sets.
 from __future__ import annotations
 import collections.abc
 import typing
-__all__: list[str] = ['Generator', 'POINTWISE', 'abs', 'absolute_error', 'acos', 'acosh', 'adagrad_step', 'adam_step', 'add', 'all', 'amax', 'amin', 'any', 'any_integer', 'argmax', 'argmin', 'asin', 'asinh', 'assign', 'atan', 'atan2', 'atanh', 'avg_pool2d', 'avg_pool2d_backward', 'bernoulli', 'bernoulli_each', 'bitwise_and', 'bitwise_left_shift', 'bitwise_not', 'bitwise_or', 'bitwise_right_shift', 'bitwise_xor', 'cauchy', 'ceil', 'clamp', 'conv2d', 'conv2d_input_grad', 'conv2d_weight_grad', 'copy', 'copysign', 'cos', 'cosh', 'cross_entropy_of_logit', 'cross_entropy_of_probability', 'digamma', 'div', 'elu', 'elu_backward', 'empty', 'empty_cache', 'eq', 'erf', 'erfc', 'erfinv', 'exp', 'exp2', 'expand', 'expm1', 'exponential', 'floor', 'floor_divide', 'fmax', 'fmin', 'fmod', 'frac', 'gcd', 'ge', 'gelu', 'gelu_backward', 'gelu_tanh', 'gelu_tanh_backward', 'geometric', 'get_num_threads', 'gt', 'heaviside', 'huber', 'hypot', 'isa', 'isfinite', 'isinf', 'isnan', 'lcm', 'ldexp', 'le', 'leaky_relu', 'leaky_relu_backward', 'lerp', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_normal', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logaddexp2', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logit', 'lt', 'matmul', 'max_pool2d', 'max_pool2d_backward', 'maximum', 'mean', 'memory_stats', 'minimum', 'mul', 'multinomial', 'multiply_add', 'nan_to_num', 'ne', 'neg', 'nextafter', 'nll_loss', 'nll_loss_backward', 'normal', 'poisson', 'pow', 'prod', 'randint', 'randperm', 'reciprocal', 'relu', 'relu_backward', 'remainder', 'reset_peak_memory', 'result_type', 'rmsprop_step', 'round', 'rsqrt', 'set_cache_limit', 'set_default_floating', 'set_num_threads', 'sgd_step', 'sigmoid', 'sigmoid_backward', 'sign', 'signbit', 'silu', 'silu_backward', 'sin', 'sinc', 'sinh', 'softmax', 'softmax_backward', 'softplus', 'softplus_backward', 'special_xlog1py', 'sqrt', 'square', 'squared_error', 'sub', 'sum', 'tan', 'tanh', 'tanh_backward', 'trigamma', 'trunc', 'trunc_divide', 'uniform', 'var', 'where', 'xlogy']
+__all__: list[str] = ['Generator', 'POINTWISE', 'abs', 'absolute_error', 'acos', 'acosh', 'adagrad_step', 'adam_step', 'add', 'all', 'amax', 'amin', 'any', 'any_integer', 'argmax', 'argmin', 'asin', 'asinh', 'assign', 'atan', 'atan2', 'atanh', 'avg_pool2d', 'avg_pool2d_backward', 'bernoulli', 'bernoulli_each', 'bitwise_and', 'bitwise_left_shift', 'bitwise_not', 'bitwise_or', 'bitwise_right_shift', 'bitwise_xor', 'cauchy', 'ceil', 'clamp', 'conv2d', 'conv2d_input_grad', 'conv2d_weight_grad', 'copy', 'copysign', 'cos', 'cosh', 'cross_entropy_of_logit', 'cross_entropy_of_probability', 'digamma', 'div', 'elu', 'elu_backward', 'empty', 'empty_cache', 'eq', 'erf', 'erfc', 'erfinv', 'execution_order', 'exp', 'exp2', 'expand', 'expm1', 'exponential', 'floor', 'floor_divide', 'fmax', 'fmin', 'fmod', 'frac', 'gcd', 'ge', 'gelu', 'gelu_backward', 'gelu_tanh', 'gelu_tanh_backward', 'geometric', 'get_num_threads', 'gt', 'heaviside', 'huber', 'hypot', 'isa', 'isfinite', 'isinf', 'isnan', 'lcm', 'ldexp', 'le', 'leaky_relu', 'leaky_relu_backward', 'lerp', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_normal', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logaddexp2', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logit', 'lt', 'matmul', 'max_pool2d', 'max_pool2d_backward', 'maximum', 'mean', 'memory_stats', 'minimum', 'mul', 'multinomial', 'multiply_add', 'nan_to_num', 'ne', 'neg', 'new_node', 'next_order', 'nextafter', 'nll_loss', 'nll_loss_backward', 'normal', 'poisson', 'pow', 'prod', 'promote_types', 'randint', 'randperm', 'reciprocal', 'record', 'relu', 'relu_backward', 'remainder', 'reset_peak_memory', 'result_type', 'rmsprop_step', 'round', 'rsqrt', 'scalar_name', 'set_cache_limit', 'set_default_floating', 'set_library', 'set_node', 'set_num_threads', 'set_tensor', 'sgd_step', 'sigmoid', 'sigmoid_backward', 'sign', 'signbit', 'silu', 'silu_backward', 'sin', 'sinc', 'sinh', 'site', 'softmax', 'softmax_backward', 'softplus', 'softplus_backward', 'special_xlog1py', 'sqrt', 'square', 'squared_error', 'sub', 'sum', 'tan', 'tanh', 'tanh_backward', 'trigamma', 'trunc', 'trunc_divide', 'uniform', 'var', 'watch_inference', 'where', 'wrap', 'xlogy']
 class Generator:
     """
     MT19937 with PyTorch's seeding, state and order of draws.
@@ -139,6 +139,10 @@ def erfc(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def erfinv(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def execution_order(roots) -> list:
+    """
+    The nodes that the roots lead to: the latest operation first, a leaf as soon as all that lead to it are done.
+    """
 def exp(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def exp2(x: typing.Any, out: typing.Any = None) -> typing.Any:
@@ -275,6 +279,14 @@ def ne(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def neg(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def new_node(type, array, edges, saved) -> typing.Any:
+    """
+    A node of the output `array`.
+    """
+def next_order() -> int:
+    """
+    Minus the position of an operation in the order of recording.
+    """
 def nextafter(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def nll_loss(x: typing.Any, target: typing.Any, weight: typing.Any, ignore_index: typing.SupportsInt | typing.SupportsIndex, reduction: str) -> tuple:
@@ -291,6 +303,10 @@ def pow(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def prod(x: typing.Any, dim: typing.Any = None, keepdim: bool = False) -> typing.Any:
     ...
+def promote_types(a: typing.Any, b: typing.Any) -> typing.Any:
+    """
+    The type that holds both.
+    """
 def randint(out: typing.Any, generator: Generator, range: typing.SupportsInt | typing.SupportsIndex, base: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     base + integers below range; range 0 stands for 2^64.
@@ -299,6 +315,10 @@ def randperm(out: typing.Any, generator: Generator) -> None:
     ...
 def reciprocal(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def record(type, array, edges, saved, counter) -> typing.Any:
+    """
+    The result of a recorded operation.
+    """
 def relu(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def relu_backward(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
@@ -319,14 +339,30 @@ def round(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def rsqrt(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def scalar_name(dtype: typing.Any) -> str:
+    """
+    PyTorch's name of a type in messages, such as Float.
+    """
 def set_cache_limit(bytes: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
 def set_default_floating(dtype: typing.Any) -> None:
     """
     The type of Python floats among tensors of lower categories.
     """
+def set_library(folder: str) -> None:
+    """
+    Names the folder whose frames `site` passes over.
+    """
+def set_node(type: type) -> None:
+    """
+    Names the base class of nodes.
+    """
 def set_num_threads(count: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
+def set_tensor(type: type) -> None:
+    """
+    Names the class that `wrap` makes.
+    """
 def sgd_step(params: list, grads: list, momentum_buffers: typing.Any, lr: typing.SupportsFloat | typing.SupportsIndex, momentum: typing.SupportsFloat | typing.SupportsIndex, dampening: typing.SupportsFloat | typing.SupportsIndex, weight_decay: typing.SupportsFloat | typing.SupportsIndex, nesterov: bool, maximize: bool, first: bool) -> None:
     """
     One step of stochastic gradient descent, in place; `first` fills the momentum buffers.
@@ -349,6 +385,10 @@ def sinc(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def sinh(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def site() -> tuple | None:
+    """
+    The code object and the instruction of the innermost caller outside of the package.
+    """
 def softmax(x: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
     ...
 def softmax_backward(g: typing.Any, out: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
@@ -385,8 +425,16 @@ def uniform(out: typing.Any, generator: Generator, low: typing.SupportsFloat | t
     ...
 def var(x: typing.Any, dim: typing.Any = None, correction: typing.SupportsFloat | typing.SupportsIndex = 1.0, keepdim: bool = False) -> typing.Any:
     ...
+def watch_inference(blocks: typing.SupportsInt | typing.SupportsIndex, counter: collections.abc.Callable) -> None:
+    """
+    While `blocks` is not 0, `counter` gives new tensors their version counter.
+    """
 def where(condition: typing.Any, x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def wrap(array) -> typing.Any:
+    """
+    A tensor outside of any graph.
+    """
 def xlogy(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 POINTWISE: tuple = (('neg', 1, 'numeric'), ('abs', 1, 'numeric'), ('sign', 1, 'arithmetic'), ('square', 1, 'numeric'), ('floor', 1, 'numeric'), ('ceil', 1, 'numeric'), ('trunc', 1, 'numeric'), ('round', 1, 'numeric'), ('frac', 1, 'real'), ('reciprocal', 1, 'floating'), ('exp', 1, 'floating'), ('expm1', 1, 'floating'), ('exp2', 1, 'floating'), ('log', 1, 'floating'), ('log2', 1, 'floating'), ('log10', 1, 'floating'), ('log1p', 1, 'floating'), ('logit', 1, 'floating'), ('sqrt', 1, 'floating'), ('rsqrt', 1, 'floating'), ('sin', 1, 'floating'), ('cos', 1, 'floating'), ('tan', 1, 'floating'), ('sinc', 1, 'floating'), ('asin', 1, 'floating'), ('acos', 1, 'floating'), ('atan', 1, 'floating'), ('sinh', 1, 'floating'), ('cosh', 1, 'floating'), ('tanh', 1, 'floating'), ('asinh', 1, 'floating'), ('acosh', 1, 'floating'), ('atanh', 1, 'floating'), ('erf', 1, 'floating'), ('erfc', 1, 'floating'), ('erfinv', 1, 'floating'), ('lgamma', 1, 'floating'), ('digamma', 1, 'floating'), ('trigamma', 1, 'floating'), ('relu', 1, 'numeric'), ('sigmoid', 1, 'floating'), ('silu', 1, 'floating'), ('gelu', 1, 'floating'), ('gelu_tanh', 1, 'floating'), ('logical_not', 1, 'compare'), ('isnan', 1, 'compare'), ('isfinite', 1, 'compare'), ('isinf', 1, 'compare'), ('signbit', 1, 'compare'), ('bitwise_not', 1, 'bitwise'), ('add', 2, 'arithmetic'), ('sub', 2, 'numeric'), ('mul', 2, 'arithmetic'), ('div', 2, 'floating'), ('pow', 2, 'numeric'), ('maximum', 2, 'arithmetic'), ('minimum', 2, 'arithmetic'), ('fmax', 2, 'arithmetic'), ('fmin', 2, 'arithmetic'), ('heaviside', 2, 'arithmetic'), ('copysign', 2, 'floating'), ('nextafter', 2, 'real'), ('floor_divide', 2, 'numeric'), ('trunc_divide', 2, 'numeric'), ('remainder', 2, 'numeric'), ('fmod', 2, 'numeric'), ('gcd', 2, 'integral'), ('lcm', 2, 'integral'), ('atan2', 2, 'floating'), ('hypot', 2, 'real'), ('logaddexp', 2, 'real'), ('logaddexp2', 2, 'real'), ('xlogy', 2, 'floating'), ('special_xlog1py', 2, 'floating'), ('ldexp', 2, 'floating'), ('tanh_backward', 2, 'floating'), ('relu_backward', 2, 'floating'), ('sigmoid_backward', 2, 'floating'), ('silu_backward', 2, 'floating'), ('leaky_relu', 2, 'floating'), ('elu', 2, 'floating'), ('gelu_backward', 2, 'floating'), ('gelu_tanh_backward', 2, 'floating'), ('squared_error', 2, 'floating'), ('absolute_error', 2, 'floating'), ('cross_entropy_of_probability', 2, 'floating'), ('cross_entropy_of_logit', 2, 'floating'), ('eq', 2, 'compare'), ('ne', 2, 'compare'), ('lt', 2, 'compare'), ('le', 2, 'compare'), ('gt', 2, 'compare'), ('ge', 2, 'compare'), ('logical_and', 2, 'compare'), ('logical_or', 2, 'compare'), ('logical_xor', 2, 'compare'), ('bitwise_and', 2, 'bitwise'), ('bitwise_or', 2, 'bitwise'), ('bitwise_xor', 2, 'bitwise'), ('bitwise_left_shift', 2, 'integral'), ('bitwise_right_shift', 2, 'integral'), ('multiply_add', 3, 'numeric'), ('lerp', 3, 'real'), ('clamp', 3, 'numeric'), ('huber', 3, 'floating'), ('leaky_relu_backward', 3, 'floating'), ('elu_backward', 3, 'floating'), ('softplus', 3, 'floating'), ('softplus_backward', 4, 'floating'), ('nan_to_num', 4, 'real'))

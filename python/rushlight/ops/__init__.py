@@ -23,6 +23,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     rounding,
     shape,
     special,
+    strided,
     trigonometry,
 )
 from rushlight.ops._registry import find, names
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from rushlight.ops.rounding import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
     from rushlight.ops.special import *  # noqa: F403
+    from rushlight.ops.strided import *  # noqa: F403
     from rushlight.ops.trigonometry import *  # noqa: F403
 
 __all__ = ["find", "names"]

@@ -115,10 +115,12 @@ def _divide(K: Any, input: Any, other: Any, rounding_mode: str | None) -> Any:
 
 @op(
     input=lambda K, g, other, rounding_mode: (
-        K.div(g, other) if rounding_mode is None else K.mul(g, 0)
+        K.div(g, other) if rounding_mode is None else K.zeros_like(g)
     ),
     other=lambda K, g, input, other, rounding_mode: (
-        K.neg(K.mul(K.div(g, other), K.div(input, other))) if rounding_mode is None else K.mul(g, 0)
+        K.neg(K.mul(K.div(g, other), K.div(input, other)))
+        if rounding_mode is None
+        else K.zeros_like(g)
     ),
     forward=_divide,
     operator="truediv",
@@ -245,7 +247,7 @@ def _power(K: Any, input: Any, exponent: Any) -> Any:
 def _power_base_gradient(K: Any, g: Any, input: Any, exponent: Any) -> Any:
     if type(exponent) in NUMBERS:
         if exponent == 0:
-            return K.mul(g, 0)
+            return K.zeros_like(g)
         if exponent == 2:
             return K.mul(g, K.mul(input, 2))
         return K.mul(g, K.mul(K.pow(input, exponent - 1), exponent))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.backend.cuda.checks import check_destination, refuse
+from rushlight.backend.cuda.halves import computed_in
 from rushlight.backend.cuda.pointwise import assign, converted, result_type
 from rushlight.backend.cuda.runtime import cp
 
@@ -26,6 +27,7 @@ __all__ = [
     "replaced_",
     "sum_to",
     "to_cpu",
+    "written_",
 ]
 
 
@@ -41,6 +43,11 @@ def full(shape: Sequence[int], value: Any, dtype: np.dtype[Any]) -> Any:
     out = empty(shape, dtype)
     assign(out, value)
     return out
+
+
+def written_(x: Any, src: Any) -> None:
+    """Writes the elements of `src` into `x`, with broadcasting and conversion."""
+    assign(x, src)
 
 
 def arange(start: float, end: float, step: float, dtype: np.dtype[Any]) -> Any:
@@ -76,7 +83,9 @@ def sum_to(x: Any, shape: Sequence[int]) -> Any:
     added = x.ndim - len(shape)
     repeated = [d + added for d, n in enumerate(shape) if n == 1 and x.shape[d + added] != 1]
     dims = (*range(added), *repeated)
-    return (x.sum(axis=dims, dtype=x.dtype) if dims else x).reshape(shape)
+    if not dims:
+        return x.reshape(shape)
+    return x.sum(axis=dims, dtype=computed_in(x.dtype)).astype(x.dtype, copy=False).reshape(shape)
 
 
 def cat(arrays: Sequence[Any], dim: int) -> Any:
