@@ -55,8 +55,9 @@ from rushlight.tensor import Size, Tensor
 globals()["tensor"] = find("tensor")
 
 if TYPE_CHECKING:
-    from rushlight import autograd, cuda, nn, optim, random, utils
+    from rushlight import autograd, cuda, nn, optim, random, serialization, utils
     from rushlight.printing import set_printoptions
+    from rushlight.serialization import load, save
 
 __all__ = [
     "Generator",
@@ -86,13 +87,16 @@ __all__ = [
     "int32",
     "int64",
     "is_grad_enabled",
+    "load",
     "long",
     "manual_seed",
     "nn",
     "no_grad",
     "optim",
     "random",
+    "save",
     "seed",
+    "serialization",
     "set_default_dtype",
     "set_grad_enabled",
     "set_num_threads",
@@ -104,8 +108,12 @@ __all__ = [
 ]
 
 # Imported at first use: a program that does not need them should not wait for them.
-_LAZY_MODULES = ("cuda", "nn", "optim", "utils")
-_LAZY_NAMES = {"set_printoptions": "rushlight.printing"}
+_LAZY_MODULES = ("cuda", "nn", "optim", "serialization", "utils")
+_LAZY_NAMES = {
+    "load": "rushlight.serialization",
+    "save": "rushlight.serialization",
+    "set_printoptions": "rushlight.printing",
+}
 
 
 def __getattr__(name: str) -> Any:

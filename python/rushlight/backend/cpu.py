@@ -54,6 +54,18 @@ def writable(x: Array) -> bool:
     return x.flags.writeable
 
 
+def view_of_bytes(
+    x: Array, dtype: np.dtype[Any], offset: int, shape: Sequence[int], strides: Sequence[int]
+) -> Array:
+    """A view of an array of bytes as elements; `offset` and `strides` count elements.
+
+    Raises:
+        ValueError: it would not lie within the bytes, or has too many dimensions.
+    """
+    steps = [s * dtype.itemsize for s in strides]
+    return np.ndarray(shape, dtype, x, offset * dtype.itemsize, steps)
+
+
 def cat(arrays: Sequence[Array], dim: int) -> Array:
     """The arrays one after the other along `dim`."""
     return np.concatenate(arrays, dim, dtype=_kernels.result_type(*arrays))
