@@ -108,11 +108,49 @@ __all__ = [
 ]
 
 # Imported at first use: a program that does not need them should not wait for them.
-_LAZY_MODULES = ("cuda", "nn", "optim", "serialization", "utils")
+_LAZY_MODULES = (
+    "accelerator",
+    "amp",
+    "backends",
+    "compiler",
+    "cuda",
+    "distributed",
+    "hub",
+    "jit",
+    "mps",
+    "multiprocessing",
+    "nn",
+    "optim",
+    "serialization",
+    "utils",
+    "version",
+    "xpu",
+)
 _LAZY_NAMES = {
-    "load": "rushlight.serialization",
-    "save": "rushlight.serialization",
-    "set_printoptions": "rushlight.printing",
+    "are_deterministic_algorithms_enabled": "settings",
+    "autocast": "amp",
+    "clear_autocast_cache": "amp.autocast_mode",
+    "compile": "compiler",
+    "get_autocast_cpu_dtype": "amp.autocast_mode",
+    "get_autocast_dtype": "amp.autocast_mode",
+    "get_autocast_gpu_dtype": "amp.autocast_mode",
+    "get_deterministic_debug_mode": "settings",
+    "get_float32_matmul_precision": "settings",
+    "get_num_interop_threads": "settings",
+    "is_autocast_cache_enabled": "amp.autocast_mode",
+    "is_autocast_cpu_enabled": "amp.autocast_mode",
+    "is_autocast_enabled": "amp.autocast_mode",
+    "is_deterministic_algorithms_warn_only_enabled": "settings",
+    "load": "serialization",
+    "save": "serialization",
+    "set_autocast_cache_enabled": "amp.autocast_mode",
+    "set_autocast_dtype": "amp.autocast_mode",
+    "set_autocast_enabled": "amp.autocast_mode",
+    "set_deterministic_debug_mode": "settings",
+    "set_float32_matmul_precision": "settings",
+    "set_num_interop_threads": "settings",
+    "set_printoptions": "printing",
+    "use_deterministic_algorithms": "settings",
 }
 
 
@@ -121,7 +159,7 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY_MODULES:
         value = importlib.import_module(f"rushlight.{name}")
     elif name in _LAZY_NAMES:
-        value = getattr(importlib.import_module(_LAZY_NAMES[name]), name)
+        value = getattr(importlib.import_module(f"rushlight.{_LAZY_NAMES[name]}"), name)
     else:
         value = find(name)
         if value is None:
