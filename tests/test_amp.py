@@ -10,6 +10,7 @@ import pytest
 
 import rushlight
 from rushlight.amp import GradScaler
+from rushlight.ops import _codegen
 
 
 def scaled_training(lib: Any) -> list[Any]:
@@ -105,3 +106,76 @@ def test_autocast_that_is_off() -> None:
         rushlight.autocast("tpu")
     with pytest.warns(UserWarning, match="CPU Autocast only supports dtype of torch.bfloat16"):
         rushlight.autocast("cpu", dtype=rushlight.float64)
+
+
+# ---- Casts: where the generated operations make them ----
+
+casting = pytest.mark.skipif(
+    "autocast" not in getattr(_codegen, "_SCOPE", {}), reason="operations do not cast"
+)
+
+# Functions of the library, its functional module, and what makes a tensor of a shape.
+CASTS = {
+    "mm": lambda lib, F, x: x(3, 3).mm(x(3, 3)),
+    "matmul operator": lambda lib, F, x: x(3, 3) @ x(3, 3),
+    "addmm": lambda lib, F, x: lib.addmm(x(3, 3), x(3, 3), x(3, 3)),
+    "bmm": lambda lib, F, x: lib.bmm(x(2, 3, 3), x(2, 3, 3)),
+    "linear": lambda lib, F, x: F.linear(x(3, 3), x(3, 3), x(3)),
+    "conv2d": lambda lib, F, x: F.conv2d(x(1, 1, 4, 4), x(1, 1, 3, 3)),
+    "mse_loss": lambda lib, F, x: F.mse_loss(x(3).bfloat16(), x(3)),
+    "nll_loss": lambda lib, F, x: F.nll_loss(x(2, 3).bfloat16(), lib.tensor([0, 1])),
+    "cross_entropy": lambda lib, F, x: F.cross_entropy(x(2, 3).bfloat16(), lib.tensor([0, 1])),
+    "prod": lambda lib, F, x: x(3).bfloat16().prod(),
+    "cat": lambda lib, F, x: lib.cat([x(3).to(lib.get_autocast_dtype("cpu")), x(3)]),
+    "stack": lambda lib, F, x: lib.stack([x(3).to(lib.get_autocast_dtype("cpu")), x(3)]),
+    "add": lambda lib, F, x: x(3).bfloat16() + x(3),
+    "softmax": lambda lib, F, x: x(3).bfloat16().softmax(0),
+    "float64": lambda lib, F, x: x(3, 3).double() @ x(3, 3).double(),
+    "in place": lambda lib, F, x: x(3, 3).mul_(x(3, 3)),
+}
+
+
+@casting
+@pytest.mark.parametrize("kind", ["bfloat16", "float16"])
+@pytest.mark.parametrize("name", CASTS)
+def test_casts(torch: Any, name: str, kind: str) -> None:
+    results = []
+    for lib in (rushlight, torch):
+
+        def tensor(*shape: int, lib: Any = lib) -> Any:
+            values = np.random.default_rng(0).random(shape)
+            return lib.from_numpy(values.astype(np.float32))
+
+        with lib.autocast("cpu", dtype=getattr(lib, kind)):
+            results.append(CASTS[name](lib, lib.nn.functional, tensor))
+    found, expected = results
+    assert str(found.dtype) == str(expected.dtype)
+    np.testing.assert_allclose(found.float().numpy(), expected.float().numpy(), rtol=2e-2)
+
+
+@casting
+def test_autocast_in_training() -> None:
+    layer = rushlight.nn.Linear(3, 2)
+    x = rushlight.ones(4, 3)
+    with rushlight.autocast("cpu"):
+        first, second = layer(x), layer(x)
+        assert first.dtype is rushlight.bfloat16
+        with rushlight.autocast("cpu", enabled=False):
+            assert layer(x).dtype is rushlight.float32
+        with rushlight.autocast("cpu", dtype=rushlight.float16):
+            assert layer(x).dtype is rushlight.float16
+        assert first.grad_fn is not None
+        (first.float() + second.float()).sum().backward()
+        assert rushlight.get_autocast_dtype("cpu") is rushlight.bfloat16
+    assert layer.weight.grad.dtype is rushlight.float32
+    assert layer.weight.grad.tolist() == [[8.0] * 3] * 2
+    assert layer(x).dtype is rushlight.float32
+    with rushlight.no_grad():
+        layer.weight.fill_(1.0)
+    decorated = rushlight.autocast("cpu")(layer.forward)
+    assert decorated(x).dtype is rushlight.bfloat16
+    with rushlight.autocast("cpu"):
+        layer(x)
+        with rushlight.no_grad():  # a cast that was kept is not used for what has changed
+            layer.weight.mul_(2.0)
+        assert (layer(x) - layer.bias).float().sub(6).abs().max().item() < 0.1

@@ -127,30 +127,39 @@ _LAZY_MODULES = (
     "xpu",
 )
 _LAZY_NAMES = {
-    "are_deterministic_algorithms_enabled": "settings",
-    "autocast": "amp",
-    "clear_autocast_cache": "amp.autocast_mode",
-    "compile": "compiler",
-    "get_autocast_cpu_dtype": "amp.autocast_mode",
-    "get_autocast_dtype": "amp.autocast_mode",
-    "get_autocast_gpu_dtype": "amp.autocast_mode",
-    "get_deterministic_debug_mode": "settings",
-    "get_float32_matmul_precision": "settings",
-    "get_num_interop_threads": "settings",
-    "is_autocast_cache_enabled": "amp.autocast_mode",
-    "is_autocast_cpu_enabled": "amp.autocast_mode",
-    "is_autocast_enabled": "amp.autocast_mode",
-    "is_deterministic_algorithms_warn_only_enabled": "settings",
-    "load": "serialization",
-    "save": "serialization",
-    "set_autocast_cache_enabled": "amp.autocast_mode",
-    "set_autocast_dtype": "amp.autocast_mode",
-    "set_autocast_enabled": "amp.autocast_mode",
-    "set_deterministic_debug_mode": "settings",
-    "set_float32_matmul_precision": "settings",
-    "set_num_interop_threads": "settings",
-    "set_printoptions": "printing",
-    "use_deterministic_algorithms": "settings",
+    **dict.fromkeys(("load", "save"), "rushlight.serialization"),
+    **dict.fromkeys(
+        (
+            "autocast",
+            "clear_autocast_cache",
+            "get_autocast_cpu_dtype",
+            "get_autocast_dtype",
+            "get_autocast_gpu_dtype",
+            "is_autocast_cache_enabled",
+            "is_autocast_cpu_enabled",
+            "is_autocast_enabled",
+            "set_autocast_cache_enabled",
+            "set_autocast_dtype",
+            "set_autocast_enabled",
+        ),
+        "rushlight.amp.autocast_mode",
+    ),
+    **dict.fromkeys(
+        (
+            "are_deterministic_algorithms_enabled",
+            "get_deterministic_debug_mode",
+            "get_float32_matmul_precision",
+            "get_num_interop_threads",
+            "is_deterministic_algorithms_warn_only_enabled",
+            "set_deterministic_debug_mode",
+            "set_float32_matmul_precision",
+            "set_num_interop_threads",
+            "use_deterministic_algorithms",
+        ),
+        "rushlight.settings",
+    ),
+    "compile": "rushlight.compiler",
+    "set_printoptions": "rushlight.printing",
 }
 
 
@@ -159,7 +168,7 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY_MODULES:
         value = importlib.import_module(f"rushlight.{name}")
     elif name in _LAZY_NAMES:
-        value = getattr(importlib.import_module(f"rushlight.{_LAZY_NAMES[name]}"), name)
+        value = getattr(importlib.import_module(_LAZY_NAMES[name]), name)
     else:
         value = find(name)
         if value is None:

@@ -6,13 +6,17 @@ The table is PyTorch's. The context managers are in `rushlight.amp`; what an ope
 
 from __future__ import annotations
 
+import functools
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from rushlight import dtypes
 from rushlight.autograd.grad_mode import state as grad_state
 
-__all__ = ["POLICIES", "blocks", "cast", "state"]
+__all__ = ["NAMES", "POLICIES", "blocks", "cast", "casting", "state"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # Computed in the type of the block.
 _LOWER = (
@@ -128,6 +132,27 @@ def cast(name: str, *values: Any) -> tuple[Any, ...]:
     else:
         target = lower_type(kind) if policy == "lower" else dtypes.float32
     return tuple(_cast(value, target) for value in values)
+
+
+def casting(function: F) -> F:
+    """A function made of operations, named in the table: it casts its operands, and they do not."""
+    name = function.__name__
+
+    @functools.wraps(function)
+    def cast_first(*args: Any, **kwargs: Any) -> Any:
+        if not blocks.open or not any(state.enabled.values()):
+            return function(*args, **kwargs)
+        given = cast(name, *args, *kwargs.values())
+        if all(old is new for old, new in zip((*args, *kwargs.values()), given, strict=True)):
+            return function(*args, **kwargs)
+        outer, state.enabled = state.enabled, dict.fromkeys(state.enabled, False)
+        try:
+            count = len(args)
+            return function(*given[:count], **dict(zip(kwargs, given[count:], strict=True)))
+        finally:
+            state.enabled = outer
+
+    return cast_first  # type: ignore[return-value]
 
 
 def _floating(values: Any) -> list[Any]:

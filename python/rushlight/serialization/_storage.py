@@ -22,7 +22,7 @@ MapLocation = Any  # None, a device or its name, a dict of names, a function
 STORAGE_NAMES = {
     d.name: f"{dtypes.LEGACY_NAMES[d.name]}Storage"
     for d in dtypes.ALL
-    if d.name in dtypes.LEGACY_NAMES
+    if d.name not in ("uint16", "uint32", "uint64")
 }
 
 UNTYPED = "UntypedStorage"
