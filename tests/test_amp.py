@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,14 @@ def test_scaling_of_lists() -> None:
     scaler = GradScaler("cpu", init_scale=4.0)
     first, (second,) = scaler.scale([rushlight.ones(1), (rushlight.full((1,), 2.0),)])
     assert (first.item(), second.item()) == (4.0, 8.0)
+
+
+def test_older_names() -> None:
+    for kind in ("cpu", "cuda"):
+        amp = importlib.import_module(f"rushlight.{kind}.amp")
+        with amp.autocast(enabled=False):
+            assert not rushlight.is_autocast_enabled(kind)
+        assert not amp.GradScaler(enabled=False).is_enabled()
 
 
 def test_autocast_that_is_off() -> None:

@@ -103,6 +103,9 @@ MAKERS = {
     "nadam": lambda lib: trained("NAdam", {}, lib),
     "adafactor": lambda lib: trained("Adafactor", {}, lib),
     "asgd": lambda lib: trained("ASGD", {}, lib),
+    "schedule": lambda lib: lib.optim.lr_scheduler.MultiStepLR(
+        lib.optim.SGD([lib.ones(1, requires_grad=True)], 0.1), [2, 2, 5]
+    ).state_dict(),
     "rng": lambda lib: lib.get_rng_state(),
 }
 

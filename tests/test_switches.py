@@ -27,6 +27,9 @@ def test_there_is_no_other_accelerator() -> None:
         assert not rushlight.accelerator.is_available()
         assert rushlight.accelerator.device_count() == 0
         assert rushlight.version.cuda is None
+        assert not rushlight.cuda.is_bf16_supported()
+    assert rushlight.cpu.is_available() and rushlight.cpu.device_count() == 1
+    assert rushlight.ones(1).cpu().item() == 1
     assert rushlight.version.hip is None and rushlight.version.__version__ == rushlight.__version__
 
 

@@ -113,6 +113,7 @@ _LAZY_MODULES = (
     "amp",
     "backends",
     "compiler",
+    "cpu",
     "cuda",
     "distributed",
     "hub",

@@ -63,7 +63,8 @@ def view_of_bytes(
         ValueError: it would not lie within the bytes, or has too many dimensions.
     """
     steps = [s * dtype.itemsize for s in strides]
-    return np.ndarray(shape, dtype, x, offset * dtype.itemsize, steps)
+    view: Array = np.ndarray(shape, dtype, x, offset * dtype.itemsize, steps)
+    return view
 
 
 def cat(arrays: Sequence[Array], dim: int) -> Array:
