@@ -285,6 +285,26 @@ def test_closure_and_hooks():
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))])
+def test_copies_of_lbfgs(duplicate):
+    p = rushlight.full((2,), 3.0, requires_grad=True)
+    optimizer = optim.LBFGS([p])
+
+    def run(optimizer):
+        (q,) = optimizer.param_groups[0]["params"]
+
+        def closure():
+            optimizer.zero_grad()
+            loss = (q * q).sum()
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+        return q.tolist()
+
+    assert run(duplicate(optimizer)) == run(optimizer)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))])
 def test_copies(duplicate):
     p = rushlight.ones(2, requires_grad=True)
     optimizer = optim.Adam([p], lr=0.1)

@@ -55,7 +55,28 @@ from rushlight.tensor import Size, Tensor
 globals()["tensor"] = find("tensor")
 
 if TYPE_CHECKING:
-    from rushlight import autograd, cuda, nn, optim, random, serialization, utils
+    from rushlight import (
+        accelerator,
+        amp,
+        autograd,
+        backends,
+        compiler,
+        cuda,
+        distributed,
+        hub,
+        jit,
+        mps,
+        multiprocessing,
+        nn,
+        optim,
+        random,
+        serialization,
+        utils,
+        version,
+        xpu,
+    )
+    from rushlight.amp import autocast
+    from rushlight.compiler import compile
     from rushlight.printing import set_printoptions
     from rushlight.serialization import load, save
 
@@ -65,11 +86,18 @@ __all__ = [
     "Size",
     "Tensor",
     "__version__",
+    "accelerator",
+    "amp",
+    "autocast",
     "autograd",
+    "backends",
     "bool",
+    "compile",
+    "compiler",
     "cuda",
     "default_generator",
     "device",
+    "distributed",
     "double",
     "dtype",
     "enable_grad",
@@ -81,15 +109,19 @@ __all__ = [
     "get_default_dtype",
     "get_num_threads",
     "get_rng_state",
+    "hub",
     "iinfo",
     "initial_seed",
     "int",
     "int32",
     "int64",
     "is_grad_enabled",
+    "jit",
     "load",
     "long",
     "manual_seed",
+    "mps",
+    "multiprocessing",
     "nn",
     "no_grad",
     "optim",
@@ -104,6 +136,8 @@ __all__ = [
     "set_rng_state",
     "uint8",
     "utils",
+    "version",
+    "xpu",
     *names(),
 ]
 
@@ -179,7 +213,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted({*__all__, *_LAZY_MODULES, *_LAZY_NAMES})
 
 
 del dtypes, _engine

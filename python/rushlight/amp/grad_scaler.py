@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rushlight import ops
 from rushlight.autograd.grad_mode import no_grad
 from rushlight.optim import Optimizer
 from rushlight.tensor import Tensor
@@ -94,7 +95,7 @@ class GradScaler:
         if stage == "stepped":
             raise RuntimeError("unscale_() is being called after step().")
         inverse = float(np.float32(1.0 / self._scale))
-        finite = True
+        finite: dict[Any, list[Tensor]] = {}  # by device, each of which is waited for once
         with no_grad():
             for group in optimizer.param_groups:
                 for parameter in group["params"]:
@@ -103,9 +104,10 @@ class GradScaler:
                         continue
                     if str(grad.dtype) == "torch.float16":
                         raise ValueError("Attempting to unscale FP16 gradients.")
-                    finite = bool(grad.isfinite().all().item()) and finite
+                    finite.setdefault(grad.device, []).append(grad.isfinite().all())
                     grad.mul_(inverse)
-        self._overflowed[id(optimizer)] = not finite
+        well = all(bool(ops.stack(flags).all().item()) for flags in finite.values())
+        self._overflowed[id(optimizer)] = not well
         self._stages[id(optimizer)] = "unscaled"
 
     def step(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
