@@ -12,10 +12,12 @@ from rushlight import dtypes
 from rushlight import ops as ops
 from rushlight._kernels import get_num_threads, set_num_threads
 from rushlight._version import __version__
-from rushlight.autograd import engine as _engine  # binds Tensor.backward
+from rushlight.autograd import differentiate as _differentiate  # binds Tensor.backward
 from rushlight.autograd.grad_mode import (
     enable_grad,
+    inference_mode,
     is_grad_enabled,
+    is_inference_mode_enabled,
     no_grad,
     set_grad_enabled,
 )
@@ -111,11 +113,13 @@ __all__ = [
     "get_rng_state",
     "hub",
     "iinfo",
+    "inference_mode",
     "initial_seed",
     "int",
     "int32",
     "int64",
     "is_grad_enabled",
+    "is_inference_mode_enabled",
     "jit",
     "load",
     "long",
@@ -216,4 +220,4 @@ def __dir__() -> list[str]:
     return sorted({*__all__, *_LAZY_MODULES, *_LAZY_NAMES})
 
 
-del dtypes, _engine
+del dtypes, _differentiate
