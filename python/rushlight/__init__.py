@@ -23,21 +23,32 @@ from rushlight.autograd.grad_mode import (
 )
 from rushlight.devices import device
 from rushlight.dtypes import (
+    bfloat16,
     bool,
+    can_cast,
     double,
     dtype,
     finfo,
     float,
+    float16,
     float32,
     float64,
     get_default_dtype,
+    half,
     iinfo,
     int,
+    int8,
+    int16,
     int32,
     int64,
     long,
+    promote_types,
     set_default_dtype,
+    short,
     uint8,
+    uint16,
+    uint32,
+    uint64,
 )
 from rushlight.errors import OutOfMemoryError
 from rushlight.ops._registry import find, names
@@ -93,7 +104,9 @@ __all__ = [
     "autocast",
     "autograd",
     "backends",
+    "bfloat16",
     "bool",
+    "can_cast",
     "compile",
     "compiler",
     "cuda",
@@ -105,19 +118,23 @@ __all__ = [
     "enable_grad",
     "finfo",
     "float",
+    "float16",
     "float32",
     "float64",
     "fork_rng",
     "get_default_dtype",
     "get_num_threads",
     "get_rng_state",
+    "half",
     "hub",
     "iinfo",
     "inference_mode",
     "initial_seed",
     "int",
+    "int16",
     "int32",
     "int64",
+    "int8",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "jit",
@@ -129,6 +146,7 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "promote_types",
     "random",
     "save",
     "seed",
@@ -138,6 +156,10 @@ __all__ = [
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",
+    "short",
+    "uint16",
+    "uint32",
+    "uint64",
     "uint8",
     "utils",
     "version",
@@ -198,7 +220,9 @@ _LAZY_NAMES = {
         "rushlight.settings",
     ),
     "compile": "rushlight.compiler",
+    "set_default_tensor_type": "rushlight.legacy",
     "set_printoptions": "rushlight.printing",
+    **{f"{name}Tensor": "rushlight.legacy" for name in dtypes.LEGACY_NAMES.values()},
 }
 
 
@@ -206,6 +230,8 @@ def __getattr__(name: str) -> Any:
     value: Any
     if name in _LAZY_MODULES:
         value = importlib.import_module(f"rushlight.{name}")
+    elif name in dtypes.UNSUPPORTED:
+        value = getattr(dtypes, name)
     elif name in _LAZY_NAMES:
         value = getattr(importlib.import_module(_LAZY_NAMES[name]), name)
     else:
@@ -220,4 +246,4 @@ def __dir__() -> list[str]:
     return sorted({*__all__, *_LAZY_MODULES, *_LAZY_NAMES})
 
 
-del dtypes, _differentiate
+del _differentiate

@@ -17,6 +17,7 @@ from .optimizer import (
     check_options,
     column,
     count_as_tensors,
+    step_count,
 )
 
 __all__ = ["Adam"]
@@ -119,7 +120,7 @@ class Adam(Optimizer):
 
     def _start(self, parameter: Tensor, amsgrad: bool) -> dict[str, Any]:
         state: dict[str, Any] = self.state[parameter]
-        state["step"] = ops.tensor(0.0)
+        state["step"] = step_count()
         state["exp_avg"] = ops.zeros_like(parameter.detach())
         state["exp_avg_sq"] = ops.zeros_like(parameter.detach())
         if amsgrad:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rushlight import ops
 from rushlight.tensor import Tensor
 
 from .composed import ComposedOptimizer, State, decayed, zeros
-from .optimizer import Group, ParamsT, check_implementation, check_options
+from .optimizer import Group, ParamsT, check_implementation, check_options, step_count
 
 __all__ = ["ASGD"]
 
@@ -75,11 +74,11 @@ class ASGD(ComposedOptimizer):
         for held in self.state.values():  # old checkpoints hold numbers
             for key in ("eta", "mu"):
                 if key in held and not isinstance(held[key], Tensor):
-                    held[key] = ops.tensor(float(held[key]))
+                    held[key] = step_count(float(held[key]))
 
     def _start(self, parameter: Tensor, group: Group) -> State:
-        eta = ops.tensor(float(group["lr"]))
-        return {"eta": eta, "mu": ops.tensor(1.0), "ax": zeros(parameter)}
+        eta = step_count(float(group["lr"]))
+        return {"eta": eta, "mu": step_count(1.0), "ax": zeros(parameter)}
 
     def _step(self, group: Group, p: Tensor, g: Tensor, state: State) -> None:
         t, lr, lambd = state["step"].item(), float(group["lr"]), group["lambd"]

@@ -8,7 +8,7 @@ from rushlight import ops
 from rushlight.autograd.grad_mode import no_grad
 from rushlight.tensor import Tensor
 
-from .optimizer import Group, Optimizer, count_as_tensors
+from .optimizer import Group, Optimizer, count_as_tensors, step_count
 
 __all__ = ["ComposedOptimizer", "State", "decayed"]
 
@@ -27,7 +27,7 @@ class ComposedOptimizer(Optimizer):
             for parameter, array in zip(params, grads, strict=True):
                 state = self.state[parameter]
                 if not state:
-                    state["step"] = ops.tensor(0.0)
+                    state["step"] = step_count()
                     state.update(self._start(parameter, group))
                 state["step"].add_(1)
                 grad = Tensor._wrap(array)

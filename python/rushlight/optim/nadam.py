@@ -5,11 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from rushlight import ops
 from rushlight.tensor import Tensor
 
 from .composed import ComposedOptimizer, State, decayed, zeros
-from .optimizer import Group, ParamsT, check_betas, check_implementation, check_options
+from .optimizer import (
+    Group,
+    ParamsT,
+    check_betas,
+    check_implementation,
+    check_options,
+    step_count,
+)
 
 __all__ = ["NAdam"]
 
@@ -79,7 +85,7 @@ class NAdam(ComposedOptimizer):
 
     def _start(self, parameter: Tensor, group: Group) -> State:
         return {
-            "mu_product": ops.tensor(1.0),
+            "mu_product": step_count(1.0),
             "exp_avg": zeros(parameter),
             "exp_avg_sq": zeros(parameter),
         }

@@ -14,6 +14,7 @@ from rushlight import ops
 from rushlight.autograd.grad_mode import enable_grad
 from rushlight.autograd.node import RemovableHandle, next_hook
 from rushlight.backend import kernels_of
+from rushlight.dtypes import float32, float64, get_default_dtype
 from rushlight.tensor import Tensor
 
 __all__ = [
@@ -444,7 +445,7 @@ def count_as_tensors(optimizer: Optimizer) -> None:
     """Make step counts tensors, which old checkpoints hold as numbers."""
     for state in optimizer.state.values():
         if "step" in state and not isinstance(state["step"], Tensor):
-            state["step"] = ops.tensor(float(state["step"]))
+            state["step"] = step_count(float(state["step"]))
 
 
 def arrays(tensors: list[Tensor]) -> list[Any]:
@@ -455,3 +456,12 @@ def arrays(tensors: list[Tensor]) -> list[Any]:
 def column(states: list[dict[str, Any]], name: str) -> list[Any]:
     """Return the raw arrays of one entry of each state."""
     return [state[name]._array for state in states]
+
+
+def step_count(steps: float = 0.0) -> Tensor:
+    """Return a count of steps, or another number of a state that is not the parameter's.
+
+    It is of float32, which counts to 2^24, unless the default is float64.
+    """
+    wide = get_default_dtype() is float64
+    return ops.tensor(steps, dtype=float64 if wide else float32)
