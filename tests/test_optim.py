@@ -127,6 +127,29 @@ def test_state_crosses(torch, name, kwargs):
         np.testing.assert_array_equal(p.detach().numpy(), r.detach().numpy())
 
 
+COMPOSED = ["NAdam", "RAdam", "Adamax", "Adadelta", "Rprop", "ASGD", "Adafactor"]
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "float16"])
+@pytest.mark.parametrize("name", COMPOSED)
+def test_steps_in_half_types(torch, name, kind):
+    """Each operation rounds, here as there: a few of the last bits may differ after five steps."""
+    results = []
+    for lib in (rushlight, torch):
+        dtype = getattr(lib, kind)
+        params = [p.detach().to(dtype).requires_grad_() for p in leaves(lib, data(100))]
+        optimizer = getattr(lib.optim, name)(params, lr=0.05)
+        for seed in range(5):
+            for p, gradient in zip(params, data(seed), strict=True):
+                p.grad = lib.tensor(gradient).to(dtype)
+            optimizer.step()
+        assert {p.dtype for p in params} == {dtype}
+        results.append([p.detach().float().numpy() for p in params])
+    tolerance = 4e-2 if kind == "bfloat16" else 5e-3
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
 def test_text(torch):
     def run(lib):
         return repr(lib.optim.Adam([lib.zeros(1, requires_grad=True)], lr=0.01))

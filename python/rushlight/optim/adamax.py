@@ -7,8 +7,8 @@ from typing import Any
 from rushlight import ops
 from rushlight.tensor import Tensor
 
-from .composed import ComposedOptimizer, State, decayed, zeros
-from .optimizer import Group, ParamsT, check_betas, check_implementation, check_options
+from .composed import ComposedOptimizer, State, adam_options, decayed, zeros
+from .optimizer import Group, ParamsT, check_implementation
 
 __all__ = ["Adamax"]
 
@@ -53,19 +53,16 @@ class Adamax(ComposedOptimizer):
         differentiable: bool = False,
         capturable: bool = False,
     ) -> None:
-        check_options({"learning rate": lr, "epsilon value": eps})
-        check_betas(betas)
-        check_options({"weight_decay value": weight_decay})
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-            "capturable": capturable,
-        }
+        defaults = adam_options(
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            foreach=foreach,
+            maximize=maximize,
+            differentiable=differentiable,
+            capturable=capturable,
+        )
         check_implementation("Adamax", defaults)
         super().__init__(params, defaults)
 

@@ -8,9 +8,16 @@ from rushlight import ops
 from rushlight.autograd.grad_mode import no_grad
 from rushlight.tensor import Tensor
 
-from .optimizer import Group, Optimizer, count_as_tensors, step_count
+from .optimizer import (
+    Group,
+    Optimizer,
+    check_betas,
+    check_options,
+    count_as_tensors,
+    step_count,
+)
 
-__all__ = ["ComposedOptimizer", "State", "decayed"]
+__all__ = ["ComposedOptimizer", "State", "adam_options", "decayed", "zeros"]
 
 State = dict[str, Any]
 
@@ -40,6 +47,20 @@ class ComposedOptimizer(Optimizer):
     def _step(self, group: Group, p: Tensor, g: Tensor, state: State) -> None:
         """Change the parameter p by its gradient g; ``state["step"]`` has counted this step."""
         raise NotImplementedError
+
+
+def adam_options(
+    lr: Any, betas: tuple[float, float], eps: float, weight_decay: float, **others: Any
+) -> Group:
+    """Return the options of an optimizer of Adam's family, checked in PyTorch's order.
+
+    Raises:
+        ValueError: one is out of its range.
+    """
+    check_options({"learning rate": lr, "epsilon value": eps})
+    check_betas(betas)
+    check_options({"weight_decay value": weight_decay})
+    return {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, **others}
 
 
 def decayed(group: Group, p: Tensor, g: Tensor) -> Tensor:

@@ -7,15 +7,8 @@ from typing import Any
 
 from rushlight.tensor import Tensor
 
-from .composed import ComposedOptimizer, State, decayed, zeros
-from .optimizer import (
-    Group,
-    ParamsT,
-    check_betas,
-    check_implementation,
-    check_options,
-    step_count,
-)
+from .composed import ComposedOptimizer, State, adam_options, decayed, zeros
+from .optimizer import Group, ParamsT, check_implementation, check_options, step_count
 
 __all__ = ["NAdam"]
 
@@ -65,21 +58,19 @@ class NAdam(ComposedOptimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_options({"learning rate": lr, "epsilon value": eps})
-        check_betas(betas)
-        check_options({"weight_decay value": weight_decay, "momentum_decay value": momentum_decay})
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "momentum_decay": momentum_decay,
-            "decoupled_weight_decay": decoupled_weight_decay,
-            "maximize": maximize,
-            "foreach": foreach,
-            "capturable": capturable,
-            "differentiable": differentiable,
-        }
+        defaults = adam_options(
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            momentum_decay=momentum_decay,
+            decoupled_weight_decay=decoupled_weight_decay,
+            maximize=maximize,
+            foreach=foreach,
+            capturable=capturable,
+            differentiable=differentiable,
+        )
+        check_options({"momentum_decay value": momentum_decay})
         check_implementation("NAdam", defaults)
         super().__init__(params, defaults)
 

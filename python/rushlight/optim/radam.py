@@ -7,8 +7,8 @@ from typing import Any
 
 from rushlight.tensor import Tensor
 
-from .composed import ComposedOptimizer, State, decayed, zeros
-from .optimizer import Group, ParamsT, check_betas, check_implementation, check_options
+from .composed import ComposedOptimizer, State, adam_options, decayed, zeros
+from .optimizer import Group, ParamsT, check_implementation
 
 __all__ = ["RAdam"]
 
@@ -58,20 +58,17 @@ class RAdam(ComposedOptimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_options({"learning rate": lr, "epsilon value": eps})
-        check_betas(betas)
-        check_options({"weight_decay value": weight_decay})
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "maximize": maximize,
-            "foreach": foreach,
-            "capturable": capturable,
-            "decoupled_weight_decay": decoupled_weight_decay,
-            "differentiable": differentiable,
-        }
+        defaults = adam_options(
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            maximize=maximize,
+            foreach=foreach,
+            capturable=capturable,
+            decoupled_weight_decay=decoupled_weight_decay,
+            differentiable=differentiable,
+        )
         check_implementation("RAdam", defaults)
         super().__init__(params, defaults)
 
