@@ -406,7 +406,10 @@ def _numerical_jacobians(
         columns = _difference(func, arguments, change, eps, select)
         rows.append([column.reshape(-1) for column in columns])
     if not rows:
-        return [ops.zeros(0, y.numel(), dtype=y.dtype, device=y.device) for y in select(func(*arguments))]
+        return [
+            ops.zeros(0, y.numel(), dtype=y.dtype, device=y.device)
+            for y in select(func(*arguments))
+        ]
     return [ops.stack(columns) for columns in zip(*rows, strict=True)]
 
 
