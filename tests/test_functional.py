@@ -167,9 +167,9 @@ def test_modes_that_are_not_supported() -> None:
     (x,) = tensors(rushlight, Y)
     with pytest.raises(NotImplementedError, match="strategy='forward-mode'"):
         functional.jacobian(lambda x: x, x, strategy="forward-mode")
-    with pytest.raises(NotImplementedError, match="outer_jacobian_strategy='forward-mode'"):
+    with pytest.raises(NotImplementedError, match=r"outer_jacobian_strategy='forward-mode'"):
         functional.hessian(lambda x: x.sum(), x, outer_jacobian_strategy="forward-mode")
-    with pytest.raises(AssertionError, match='^Expected strategy to be either "forward-mode"'):
+    with pytest.raises(AssertionError, match=r'^Expected strategy to be either "forward-mode"'):
         functional.jacobian(lambda x: x, x, strategy="sideways")
     with pytest.raises(RuntimeError, match="`strict=True` and `vectorized=True` are not"):
         functional.jacobian(lambda x: x * 2, x, strict=True, vectorize=True)

@@ -147,24 +147,26 @@ def test_nondeterminism_within_the_tolerance() -> None:
         y.register_hook(lambda g: g * (1 + 1e-9 * next(calls)))
         return y
 
-    with pytest.raises(GradcheckError, match="^Backward is not reentrant, i.e., running"):
+    with pytest.raises(GradcheckError, match=r"^Backward is not reentrant, i.e., running"):
         gradcheck(nearly, x)
     assert gradcheck(nearly, x, nondet_tol=1e-7)
 
 
 def test_misuse() -> None:
     x = rushlight.ones(2, dtype=rushlight.float64, requires_grad=True)
-    with pytest.raises(ValueError, match="^gradcheck expects at least one input tensor to require"):
+    with pytest.raises(
+        ValueError, match=r"^gradcheck expects at least one input tensor to require"
+    ):
         gradcheck(lambda x: x, rushlight.ones(2))
-    with pytest.raises(RuntimeError, match="^The 0th input has a dimension with stride 0"):
+    with pytest.raises(RuntimeError, match=r"^The 0th input has a dimension with stride 0"):
         gradcheck(lambda x: x * 2, x[:1].detach().expand(3).requires_grad_())
     single = rushlight.ones(2, requires_grad=True)
-    with pytest.warns(UserWarning, match="^Input #0 requires gradient and is not a double"):
+    with pytest.warns(UserWarning, match=r"^Input #0 requires gradient and is not a double"):
         gradcheck(lambda x: x * 2, single, eps=1e-2, atol=1e-2)
     for option in ("check_batched_grad", "check_forward_ad", "check_batched_forward_grad"):
         with pytest.raises(NotImplementedError, match=option):
             gradcheck(lambda x: x, x, **{option: True})
     with pytest.raises(NotImplementedError, match="check_fwd_over_rev"):
         gradgradcheck(lambda x: x, x, check_fwd_over_rev=True)
-    with pytest.raises(AssertionError, match="^Expected at least one of"):
+    with pytest.raises(AssertionError, match=r"^Expected at least one of"):
         gradcheck(lambda x: x, x, check_backward_ad=False)
