@@ -55,7 +55,8 @@ from rushlight.tensor import Size, Tensor
 globals()["tensor"] = find("tensor")
 
 if TYPE_CHECKING:
-    from rushlight import autograd, cuda, nn, optim, random, utils
+    from rushlight import autograd, cuda, func, nn, optim, random, utils
+    from rushlight.func import vmap
     from rushlight.printing import set_printoptions
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "float32",
     "float64",
     "fork_rng",
+    "func",
     "get_default_dtype",
     "get_num_threads",
     "get_rng_state",
@@ -100,12 +102,13 @@ __all__ = [
     "set_rng_state",
     "uint8",
     "utils",
+    "vmap",
     *names(),
 ]
 
 # Imported at first use: a program that does not need them should not wait for them.
-_LAZY_MODULES = ("cuda", "nn", "optim", "utils")
-_LAZY_NAMES = {"set_printoptions": "rushlight.printing"}
+_LAZY_MODULES = ("cuda", "func", "nn", "optim", "utils")
+_LAZY_NAMES = {"set_printoptions": "rushlight.printing", "vmap": "rushlight.func"}
 
 
 def __getattr__(name: str) -> Any:

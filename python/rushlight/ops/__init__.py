@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight.ops import (  # noqa: F401 - imported for what they declare
+    batching,
     comparison,
     creation,
     index,
@@ -20,6 +21,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
 from rushlight.ops._registry import find, names
 
 if TYPE_CHECKING:
+    from rushlight.ops.batching import *  # noqa: F403
     from rushlight.ops.comparison import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
     from rushlight.ops.index import *  # noqa: F403
