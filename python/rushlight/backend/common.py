@@ -152,6 +152,8 @@ def replaced(x: Array, index: Any, value: Any) -> Array:
 
 def replaced_(x: Array, index: Any, value: Any) -> None:
     """``x[index] = value`` in place."""
+    if hasattr(value, "kernels") and not hasattr(x, "kernels"):
+        raise TypeError("a batch has kernels of its own")  # which the caller turns to
     try:
         x[index] = value
     except ValueError as error:

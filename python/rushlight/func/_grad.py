@@ -118,9 +118,7 @@ def vjp_of(
                     f"Tensor with dtype {y.dtype}"
                 )
 
-    def vjp_fn(
-        cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None
-    ) -> Any:
+    def vjp_fn(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
         vs, given_spec = tree_flatten(cotangents)
         if given_spec != out_spec:
             raise RuntimeError(
@@ -196,7 +194,7 @@ def _pushforward(
                     "the inputs. This is not allowed with strict=True."
                 )
         us = [transform.leaf(ops.zeros_like(y)) for y in ys]
-        gradients = transform.gradients(ys, xs, us, create_graph=True)
+        gradients: list[Any] = transform.gradients(ys, xs, us, create_graph=True)
 
     def push(*tangents: Any) -> Any:
         vs, given_spec = tree_flatten(tangents)
@@ -251,8 +249,7 @@ def _split(results: Any, has_aux: bool, call: str) -> tuple[Any, Any]:
 def _check_scalar(output: Any) -> None:
     if not isinstance(output, Tensor):
         raise RuntimeError(
-            "grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got "
-            f"{type(output)}"
+            f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(output)}"
         )
     if output.dim() != 0:
         raise RuntimeError(
@@ -345,7 +342,8 @@ class Transform:
         create_graph: bool | None = None,
     ) -> list[Tensor]:
         """The gradients of the weighted outputs; zeros where they do not depend on an input."""
-        roots, given = [], []
+        roots: list[Tensor] = []
+        given: list[Any] = []
         for i, y in enumerate(ys):
             if y is not None and y.requires_grad:
                 roots.append(y)
@@ -360,9 +358,7 @@ class Transform:
             )
         retain = create_graph if retain_graph is None else retain_graph
         found = graph_gradients(roots, xs, given, retain, create_graph, allow_unused=True)
-        return [
-            ops.zeros_like(x) if g is None else g for g, x in zip(found, xs, strict=True)
-        ]
+        return [ops.zeros_like(x) if g is None else g for g, x in zip(found, xs, strict=True)]
 
     def released(self, tensors: Sequence[Any]) -> list[Any]:
         """The tensors as the caller gets them: in a graph only if something outside is in it."""

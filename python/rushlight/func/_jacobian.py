@@ -55,9 +55,7 @@ def jacrev(
         start = 0
         for y in ys:
             parts = [r.narrow(0, start, y.numel()) for r in rows]
-            cells = [
-                p.reshape((*y.shape, *x.shape)) for p, x in zip(parts, xs, strict=True)
-            ]
+            cells = [p.reshape((*y.shape, *x.shape)) for p, x in zip(parts, xs, strict=True)]
             blocks.append(tree_unflatten(cells, in_spec))
             start += y.numel()
         jacobians = tree_unflatten(blocks, out_spec)

@@ -1,3 +1,4 @@
+# ruff: noqa: D102 - the methods are NumPy's and mean what they mean there.
 """The array that vmap's functions compute with: many samples, which look like one."""
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ Array = Any
 _NONE: frozenset[Level] = frozenset()
 
 
-class Unsupported(NotImplementedError, TypeError):
+class Unsupported(NotImplementedError, TypeError):  # noqa: N818 - like NotImplemented
     """What arrays do and batched ones do not; also a TypeError, as operators expect."""
 
 
@@ -36,6 +37,7 @@ class Shape(tuple[int, ...]):
     levels: frozenset[Level]
 
     def __new__(cls, full: tuple[int, ...], level: Level) -> Shape:
+        """The shape of a sample, from that of all."""
         self = super().__new__(cls, full[1:])
         self.full = full
         self.level = level
@@ -173,7 +175,8 @@ class Batched:
         index = index if isinstance(index, tuple) else (index,)
         if any(hasattr(i, "shape") or isinstance(i, bool | list) for i in index):
             raise Unsupported("vmap: an array as an index is not supported here")
-        return self._of(self.full[(slice(None), *index)])
+        within = (slice(None), *index)
+        return self._of(self.full[within])
 
     # ---- Refused ----
 
@@ -197,7 +200,7 @@ class Batched:
     def _refused(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise Unsupported("vmap: this operation has no form for a batch of samples")
 
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refused  # type: ignore[assignment]
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refused
     __array__ = __array_function__ = _refused
     __hash__ = object.__hash__
 

@@ -205,16 +205,13 @@ def each_sample(name: str) -> Kernel:
     def kernel(*args: Any, **options: Any) -> Any:
         level = level_of(*args, *options.values())
         assert level is not None
-        generators = [a for a in args if isinstance(a, _GENERATORS)]
-        if generators and name not in _DRAWING:
-            return _fill(name, level, *args)
-        if generators:
-            if getattr(generators[0], "level", None) is not level:
-                raise _same_of_batch(name)
-            args = tuple(a.generator if isinstance(a, _GENERATORS) else a for a in args)
+        if any(isinstance(a, _GENERATORS) for a in args):
+            if name not in _DRAWING:
+                return _fill(name, level, *args)
+            args = tuple(_generator_for(name, level, a) for a in args)
         results = []
         for i in range(level.size):
-            given = [_sample(a, level, i) for a in args]
+            given = _sample(args, level, i)
             chosen = {key: _sample(value, level, i) for key, value in options.items()}
             result = getattr(kernels_for(given), name)(*given, **chosen)
             if result is None and not is_at(args[0], level):
@@ -223,6 +220,17 @@ def each_sample(name: str) -> Kernel:
         return _stacked(results, level, name)
 
     return kernel
+
+
+def _generator_for(name: str, level: Level, value: Any) -> Any:
+    """The generator that every sample draws from in turn; other values as they are."""
+    if isinstance(value, _kernels.Generator):
+        raise _same_of_batch(name)
+    if not isinstance(value, DifferentForEachSample):
+        return value
+    if value.level is not level:
+        raise cannot_hold(name)
+    return value.generator
 
 
 def kernels_for(args: Sequence[Any]) -> Any:
