@@ -55,7 +55,7 @@ from rushlight.tensor import Size, Tensor
 globals()["tensor"] = find("tensor")
 
 if TYPE_CHECKING:
-    from rushlight import autograd, cuda, func, nn, optim, random, utils
+    from rushlight import autograd, cuda, func, nn, optim, profiler, random, utils
     from rushlight.func import vmap
     from rushlight.printing import set_printoptions
 
@@ -93,6 +93,7 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "profiler",
     "random",
     "seed",
     "set_default_dtype",
@@ -107,7 +108,7 @@ __all__ = [
 ]
 
 # Imported at first use: a program that does not need them should not wait for them.
-_LAZY_MODULES = ("cuda", "func", "nn", "optim", "utils")
+_LAZY_MODULES = ("cuda", "func", "nn", "optim", "profiler", "utils")
 _LAZY_NAMES = {"set_printoptions": "rushlight.printing", "vmap": "rushlight.func"}
 
 

@@ -13,7 +13,7 @@ from rushlight.autograd.grad_mode import (
 )
 
 if TYPE_CHECKING:
-    from rushlight.autograd import functional
+    from rushlight.autograd import functional, profiler
     from rushlight.autograd.engine import backward, grad
     from rushlight.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 
@@ -27,6 +27,7 @@ __all__ = [
     "gradgradcheck",
     "is_grad_enabled",
     "no_grad",
+    "profiler",
     "set_grad_enabled",
 ]
 
@@ -38,6 +39,7 @@ _LAZY = {
     "grad": "engine",
     "gradcheck": "gradcheck",
     "gradgradcheck": "gradcheck",
+    "profiler": "",
 }
 
 
