@@ -123,14 +123,16 @@ _saved: dict[tuple[type, str], Any] = {}
 
 
 def _places() -> Iterator[tuple[Callable[[str, Any], None], str, Any]]:
-    """Every name in the library's modules and in Tensor: how to set it, the name, the value."""
+    """Every name in the library's modules, in Tensor and in the nodes: its setter and value."""
     own = __name__.rpartition(".")[0]
-    for module_name, module in list(sys.modules.items()):
-        if module_name.split(".")[0] == "rushlight" and not module_name.startswith(own):
-            for key, value in list(vars(module).items()):
-                yield functools.partial(setattr, module), key, value
-    for key, value in list(vars(Tensor).items()):
-        yield functools.partial(setattr, Tensor), key, value
+    modules = [
+        module
+        for name, module in list(sys.modules.items())
+        if name.split(".")[0] == "rushlight" and not name.startswith(own)
+    ]
+    for place in (*modules, Tensor, *_node_types(Node)):
+        for key, value in list(vars(place).items()):
+            yield functools.partial(setattr, place), key, value
 
 
 def _node_types(above: type[Node]) -> Iterator[type[Node]]:
@@ -201,21 +203,14 @@ _HOOKS: tuple[tuple[type, str, Any], ...] = (
 
 def remove() -> None:
     """Puts everything back."""
-    for namespace, key, value in _places():
-        original = _original(value)
-        if original is not None:
-            namespace(key, original)
+    for set_in_place, key, value in _places():
+        if _original(value) is not None:
+            set_in_place(key, _original(value))
     for op in _registry.registry.values():
-        original = _original(op.__dict__.get("function"))
-        if original is not None:
-            op.__dict__["function"] = original
+        if _original(op.__dict__.get("function")) is not None:
+            op.__dict__["function"] = _original(op.__dict__["function"])
     for name, function in _registry._composed.items():
         _registry._composed[name] = _original(function) or function
-    for node_type in _node_types(Node):
-        for name in ("backward", "backward_recorded"):
-            original = _original(vars(node_type).get(name))
-            if original is not None:
-                setattr(node_type, name, original)
     for owner, name, _ in _HOOKS:
         if _saved[owner, name] is None:
             delattr(owner, name)
