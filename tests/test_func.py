@@ -270,6 +270,27 @@ def test_same_random_numbers_in_all_chunks() -> None:
     assert all(row == rows[0] for row in rows)
 
 
+def test_printing_shows_all_samples(torch: Any) -> None:
+    def texts(m: Any) -> list[str]:
+        shown: list[str] = []
+
+        def show(x: Any) -> Any:
+            shown.append(str(x))
+            return x
+
+        m.vmap(m.vmap(show))(m.arange(8.0).reshape(2, 2, 2))
+        m.vmap(lambda x: m.vmap(lambda y: show(x))(x))(m.ones(2, 3))
+        return shown
+
+    assert texts(rushlight) == texts(torch)
+
+
+def test_a_batch_without_samples() -> None:
+    assert vmap(lambda x: (x * 2).exp() + x.sum())(rushlight.ones(0, 3)).shape == (0, 3)
+    with pytest.raises(NotImplementedError, match="without samples"):
+        vmap(lambda x: nn.functional.conv2d(x, x))(rushlight.ones(0, 1, 2, 3, 3))
+
+
 # ---- Errors ----
 
 

@@ -87,7 +87,7 @@ def test_jacobian(torch: Any, func: Any, requires_grad: bool, options: Any) -> N
 
     both(torch, "jacobian", call, **options)
     if not options:
-        both(torch, "jacobian", call, vectorize=True, **options)
+        both(torch, "jacobian", call, vectorize=True)
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
@@ -153,6 +153,19 @@ def test_graphs_lead_to_the_inputs(torch: Any) -> None:
         return m.autograd.grad(f(lambda x: x**4, x, create_graph=True).sum(), x)
 
     both(torch, "jacobian", call)
+
+
+def test_vectorized_derivatives_have_a_graph_and_are_the_same() -> None:
+    x, y = tensors(rushlight, X, Y, requires_grad=True)
+    found = []
+    for vectorize in (True, False):
+        total = functional.jacobian(lambda x: (x * y).exp(), x, True, vectorize=vectorize).sum()
+        found.append(rushlight.autograd.grad(total, (x, y)))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12)
+    cube = lambda x: (x**3).prod()  # noqa: E731
+    a, b = (functional.hessian(cube, y.detach(), vectorize=v).numpy() for v in (True, False))
+    np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
 def test_under_no_grad(torch: Any) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from rushlight import ops
 from rushlight.autograd.engine import grad
 from rushlight.autograd.grad_mode import enable_grad, is_grad_enabled, set_grad_enabled
+from rushlight.backend.levels import Level
 from rushlight.tensor import Tensor
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
@@ -195,7 +196,8 @@ def jacobian(
         inputs: as for `vjp`.
         create_graph: as for `vjp`.
         strict: as for `vjp`.
-        vectorize: of no effect on the result or on the time: one pass for each output's element.
+        vectorize: compute all rows in one backward pass under vmap, instead of one pass for each
+            element of the outputs.
         strategy: 'reverse-mode'; forward mode is not supported.
 
     Returns:
@@ -217,7 +219,13 @@ def jacobian(
                 "supported together. Please either set `strict=False` or `vectorize=False`."
             )
         rows = [
-            _given(_jacobians(i, y, xs, create_graph, strict), several, create_graph)
+            _given(
+                _vectorized_jacobians(y, xs, create_graph)
+                if vectorize
+                else _jacobians(i, y, xs, create_graph, strict),
+                several,
+                create_graph,
+            )
             for i, y in enumerate(ys)
         ]
     return tuple(rows) if several_out else rows[0]
@@ -439,6 +447,18 @@ def _jacobians(i: int, y: Tensor, xs: Tensors, create_graph: bool, strict: bool)
         else ops.zeros(*y.shape, *x.shape, dtype=x.dtype, device=x.device)
         for row, x in zip(rows, xs, strict=True)
     )
+
+
+def _vectorized_jacobians(y: Tensor, xs: Tensors, create_graph: bool) -> Tensors:
+    """The same, with the elements of the output as samples of a batch."""
+    count = y.numel()
+    rows = ops.eye(count, dtype=y.dtype, device=y.device).reshape(count, *y.shape)
+    with Level(count, "error") as level:
+        weights = (ops.enter_batch(rows, level, 0),)
+        found = _weighted_gradients((y,), xs, weights, create_graph, retain_graph=True)
+        filled = [ops.zeros_like(x) if g is None else g for g, x in zip(found, xs, strict=True)]
+        blocks = [ops.leave_batch(g, level, 0) for g in filled]
+    return tuple(g.reshape(*y.shape, *x.shape) for g, x in zip(blocks, xs, strict=True))
 
 
 _NO_PATH = "The output of the user-provided function is independent of input {}. "

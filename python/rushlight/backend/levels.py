@@ -18,15 +18,17 @@ class Level:
         size: the number of samples.
         randomness: 'error', 'same' or 'different'.
         order: greater than that of every call that began before.
+        depth: 1 for the outermost call.
         ended: whether the call is over; its graph may outlive it.
     """
 
-    __slots__ = ("ended", "order", "randomness", "size")
+    __slots__ = ("depth", "ended", "order", "randomness", "size")
 
     def __init__(self, size: int, randomness: str) -> None:
         self.size = size
         self.randomness = randomness
         self.order = _next_order()
+        self.depth = len(state.stack) + 1
         self.ended = False
 
     def __enter__(self) -> Level:

@@ -205,6 +205,8 @@ def each_sample(name: str) -> Kernel:
     def kernel(*args: Any, **options: Any) -> Any:
         level = level_of(*args, *options.values())
         assert level is not None
+        if level.size == 0:
+            raise Unsupported(f"vmap: {name} has no form for a batch without samples")
         if any(isinstance(a, _GENERATORS) for a in args):
             if name not in _DRAWING:
                 return _fill(name, level, *args)
