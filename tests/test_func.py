@@ -11,6 +11,7 @@ import pytest
 
 import rushlight
 from rushlight import func, nn, vmap
+from tests.cuda_device import cuda_device  # noqa: F401 - the fixture `device`
 
 # PyTorch's forward mode compiles with what it deprecates itself.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
@@ -268,6 +269,21 @@ def test_same_random_numbers_in_all_chunks() -> None:
     draw = vmap(lambda x: x + rushlight.rand(2), randomness="same", chunk_size=2)
     rows = draw(rushlight.zeros(5, 2)).tolist()
     assert all(row == rows[0] for row in rows)
+
+
+def test_on_a_device(device: Any) -> None:
+    """Over the stand-in for CuPy, and a real device where there is one."""
+    found = []
+    for place in ("cpu", "cuda"):
+        t = tensors(rushlight)
+        x, w = t.x.to(place), t.w.to(place)
+        loss = lambda w, x: ((x @ w).tanh().softmax(-1)[0] + w.sum()) ** 2  # noqa: E731
+        mapped = vmap(func.grad(loss), (None, 0))(w, x)
+        assert mapped.device.type == place
+        total = func.grad(lambda w, x=x: vmap(lambda x: loss(w, x))(x).sum())(w)
+        found.append([mapped.cpu().numpy(), total.cpu().numpy()])
+    for mine, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-14)
 
 
 def test_printing_shows_all_samples(torch: Any) -> None:

@@ -95,10 +95,11 @@ def tensor_text(array: _Array, *, prefix: str = "tensor", suffixes: Sequence[str
         >>> tensor_text(np.array([[0.5, -1.0]]), suffixes=["requires_grad=True"])
         'tensor([[ 0.5000, -1.0000]], requires_grad=True)'
     """
-    if hasattr(array, "level"):  # inside of vmap: all samples
-        samples = tensor_text(array.full, prefix=prefix, suffixes=suffixes)
+    batch: Any = array
+    if hasattr(batch, "level"):  # inside of vmap: all samples
+        samples = tensor_text(batch.full, prefix=prefix, suffixes=suffixes)
         return (
-            f"BatchedTensor(lvl={array.level.depth}, bdim=0, value=\n"
+            f"BatchedTensor(lvl={batch.level.depth}, bdim=0, value=\n"
             f"{textwrap.indent(samples, '    ')}\n)"
         )
     indent = len(prefix) + 1

@@ -13,24 +13,50 @@ A kernel is found, in this order, as
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from rushlight._kernels import POINTWISE
 from rushlight.backend.batched import lifted, rules
 from rushlight.backend.batched.array import Batched, Shape, Unsupported
 
-__all__ = ["Batched", "Shape", "Unsupported"]
+__all__ = ["Batched", "Kernels", "Shape", "Unsupported", "over"]
 
 _ARITY = {name: arity for name, arity, _ in POINTWISE} | {"where": 3}
 _REDUCTIONS = ("all", "amax", "amin", "any", "mean", "prod", "sum", "var")
 _POSITIONS = ("argmax", "argmin")
-_OF_SHAPES = ("empty", "full", "spread")  # batched where the shape is
+_OF_SHAPES = ("empty", "full")  # they make an array, from a shape that may be of a batch
 _ALONG = {"softmax": 1, "log_softmax": 1, "softmax_backward": 2, "log_softmax_backward": 2}
 
 
-def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
+class Kernels:
+    """The kernels over batches whose samples lie in the memory of one backend.
+
+    Attributes:
+        base: that backend.
+    """
+
+    def __init__(self, base: Any) -> None:
+        self.base = base
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        kernel = _kernel(name, self.base)
+        setattr(self, name, kernel)
+        return kernel
+
+
+@functools.cache
+def over(base: Any) -> Kernels:
+    """The kernels over batches in the memory of a backend."""
+    return Kernels(base)
+
+
+def _kernel(name: str, base: Any) -> Callable[..., Any]:
+    if name in _OF_SHAPES:
+        return functools.partial(getattr(rules, name), base)
     kernel = getattr(rules, name, None)
     if kernel is None:
         if name in _ARITY:
@@ -43,7 +69,4 @@ def __getattr__(name: str) -> Any:
             kernel = lifted.along(name, _ALONG[name])
         else:
             kernel = lifted.each_sample(name)
-    if name not in _OF_SHAPES:
-        kernel = lifted.unless_plain(name, kernel)
-    globals()[name] = kernel
-    return kernel
+    return kernel if name == "spread" else lifted.unless_plain(name, kernel)

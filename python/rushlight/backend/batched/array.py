@@ -90,9 +90,12 @@ class Batched:
     @property
     def kernels(self) -> Any:
         """The kernels for such arrays."""
-        from rushlight.backend import batched
+        from rushlight.backend import batched, kernels_of
 
-        return batched
+        samples = self.full
+        while isinstance(samples, Batched):
+            samples = samples.full
+        return batched.over(kernels_of(samples))
 
     @property
     def shape(self) -> Shape:

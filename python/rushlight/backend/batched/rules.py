@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rushlight.backend import common, kernels_of
@@ -82,29 +82,27 @@ def spread(x: Array, shape: Sequence[int]) -> Array:
 # ---- Sizes and types ----
 
 
-def full(shape: Sequence[int], value: Any, dtype: Any) -> Array:
-    """An array of one value; a batch for the shape of one."""
+def full(base: Any, shape: Sequence[int], value: Any, dtype: Any) -> Array:
+    """An array of one value; a batch for the shape of one, and for a value of one."""
     level = level_of(value)
-    if level is not None:
-        out = full(shape, 0, dtype)
-        if not isinstance(out, Batched):
-            out = Batched(kernels_of(value.full).full((level.size, *shape), 0, dtype), level)
-        replaced_(out, ..., value)
-        return out
-    return _new(shape, lambda K, sizes: K.full(sizes, value, dtype))
+    if level is None:
+        return _new(shape, lambda sizes: base.full(sizes, value, dtype))
+    if not isinstance(shape, Shape):
+        shape = Shape((level.size, *shape), level)
+    out = _new(shape, lambda sizes: base.full(sizes, 0, dtype))
+    replaced_(out, ..., value)
+    return out
 
 
-def empty(shape: Sequence[int], dtype: Any) -> Array:
+def empty(base: Any, shape: Sequence[int], dtype: Any) -> Array:
     """An array of undefined contents; a batch for the shape of one."""
-    return _new(shape, lambda K, sizes: K.empty(sizes, dtype))
+    return _new(shape, lambda sizes: base.empty(sizes, dtype))
 
 
-def _new(shape: Sequence[int], make: Any) -> Array:
+def _new(shape: Sequence[int], make: Callable[[tuple[int, ...]], Array]) -> Array:
     if isinstance(shape, Shape):
         return Batched(_new(shape.full, make), shape.level)
-    from rushlight.backend import cpu
-
-    return make(cpu, tuple(shape))
+    return make(tuple(shape))
 
 
 def leading(x: Array, level: Level) -> Batched:
