@@ -56,7 +56,9 @@ class Program:
 
 @MODES
 @pytest.mark.parametrize("nested", [False, True])
-def test_same_numbers_and_as_many_calls_as_pytorch(torch: Any, nested: bool, reentrant: bool) -> None:
+def test_same_numbers_and_as_many_calls_as_pytorch(
+    torch: Any, nested: bool, reentrant: bool
+) -> None:
     if nested and reentrant:
         warns: Any = pytest.warns(UserWarning, match="None of the inputs have requires_grad")
     else:
@@ -277,9 +279,9 @@ def test_misuse() -> None:
         checkpoint(lambda x: x * 2, x)
     with pytest.warns(UserWarning, match="checkpoint_sequential: the use_reentrant parameter"):
         checkpoint_sequential([lambda x: x * 2], 1, x)
-    with pytest.raises(ValueError, match="^Unexpected keyword arguments: n"):
+    with pytest.raises(ValueError, match=r"^Unexpected keyword arguments: n"):
         checkpoint(lambda x, n: x, x, n=2, use_reentrant=True)
-    with pytest.raises(ValueError, match="^Passing `context_fn` or `debug` is only supported"):
+    with pytest.raises(ValueError, match=r"^Passing `context_fn` or `debug` is only supported"):
         checkpoint(lambda x: x, x, debug=True, use_reentrant=True)
     with pytest.raises(NotImplementedError, match="debug=True"):
         checkpoint(lambda x: x, x, debug=True, use_reentrant=False)

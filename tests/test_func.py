@@ -16,10 +16,21 @@ from tests.cuda_device import cuda_device  # noqa: F401 - the fixture `device`
 # PyTorch's forward mode compiles with what it deprecates itself.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
 
+SHAPES = {
+    "x": (4, 3), "y": (4, 3), "w": (3, 2), "b": (2,), "s": (4,), "v": (3,), "cube": (4, 3, 2),
+}  # fmt: skip
 VALUES = {
     name: np.random.default_rng(i).standard_normal(shape)
     for i, (name, shape) in enumerate(
-        {"x": (4, 3), "y": (4, 3), "w": (3, 2), "b": (2,), "s": (4,), "v": (3,)}.items()
+        {
+            "x": (4, 3),
+            "y": (4, 3),
+            "w": (3, 2),
+            "b": (2,),
+            "s": (4,),
+            "v": (3,),
+            "cube": (4, 3, 2),
+        }.items()
     )
 }
 
@@ -183,6 +194,47 @@ BATCHES = {
 }
 
 
+def views_in_place(m: Any, x: Any) -> Any:
+    y = x.clone()
+    y[0].mul_(2)
+    y[:, 1].add_(x[:, 0])
+    return (y * y).sum()
+
+
+def slices(m: Any, x: Any) -> Any:
+    a, b = x.unbind(1)
+    c = x.chunk(3)
+    return (a * b).sum() + (c[0] * c[2]).sum()
+
+
+def rows_written(m: Any, x: Any) -> Any:
+    y = x * 2
+    y[1] = x[0] * x[2]
+    return y.prod()
+
+
+def a_view_of_what_was_written(m: Any, x: Any) -> Any:
+    y = x * 0
+    y[0] = x[1]
+    v = y[0]
+    v.mul_(x[2])
+    return (y.sum() * v).sum()
+
+
+for _f in (views_in_place, slices, rows_written, a_view_of_what_was_written):
+    BATCHES |= {
+        f"{_f.__name__}, gradients": lambda m, t, f=_f: m.vmap(
+            m.func.grad(functools.partial(f, m))
+        )(t.cube),
+        f"{_f.__name__}, of the batch": lambda m, t, f=_f: m.func.grad(
+            lambda x: m.vmap(functools.partial(f, m))(x).sum()
+        )(t.cube),
+        f"{_f.__name__}, second derivatives": lambda m, t, f=_f: m.vmap(
+            m.func.jacrev(m.func.grad(functools.partial(f, m)))
+        )(t.cube),
+    }
+
+
 @pytest.mark.parametrize("call", [*DERIVATIVES.values(), *BATCHES.values()], ids=[
     *DERIVATIVES, *BATCHES
 ])  # fmt: skip
@@ -273,14 +325,17 @@ def test_same_random_numbers_in_all_chunks() -> None:
 
 def test_on_a_device(device: Any) -> None:
     """Over the stand-in for CuPy, and a real device where there is one."""
+
+    def loss(w: Any, x: Any) -> Any:
+        return ((x @ w).tanh().softmax(-1)[0] + w.sum()) ** 2
+
     found = []
     for place in ("cpu", "cuda"):
         t = tensors(rushlight)
         x, w = t.x.to(place), t.w.to(place)
-        loss = lambda w, x: ((x @ w).tanh().softmax(-1)[0] + w.sum()) ** 2  # noqa: E731
         mapped = vmap(func.grad(loss), (None, 0))(w, x)
         assert mapped.device.type == place
-        total = func.grad(lambda w, x=x: vmap(lambda x: loss(w, x))(x).sum())(w)
+        total = func.grad(functools.partial(lambda x, w: vmap(loss, (None, 0))(w, x).sum(), x))(w)
         found.append([mapped.cpu().numpy(), total.cpu().numpy()])
     for mine, theirs in zip(*found, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-14)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rushlight import ops
-from rushlight.autograd.engine import grad
+from rushlight.autograd.differentiate import grad
 from rushlight.autograd.grad_mode import enable_grad, is_grad_enabled, set_grad_enabled
 from rushlight.backend.levels import Level
 from rushlight.tensor import Tensor

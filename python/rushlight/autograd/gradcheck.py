@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from rushlight import dtypes, ops
-from rushlight.autograd.engine import grad
+from rushlight.autograd.differentiate import grad
 from rushlight.autograd.grad_mode import no_grad
 from rushlight.random import Generator
 from rushlight.tensor import Tensor

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rushlight import ops
-from rushlight.autograd.engine import grad as graph_gradients
+from rushlight.autograd.differentiate import grad as graph_gradients
 from rushlight.autograd.grad_mode import enable_grad, is_grad_enabled
 from rushlight.backend.batched.array import Batched, Shape
 from rushlight.backend.levels import Level

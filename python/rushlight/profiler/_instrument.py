@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rushlight.autograd.engine import _Pass as Pass
+from rushlight.autograd.engine import Pass
 from rushlight.autograd.node import Node
 from rushlight.backend import cpu
 from rushlight.ops import _registry

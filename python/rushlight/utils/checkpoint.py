@@ -20,6 +20,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from rushlight import autograd
+from rushlight.autograd.engine import running
 from rushlight.autograd.grad_mode import enable_grad, is_grad_enabled, no_grad
 from rushlight.ops import empty
 from rushlight.random import fork_rng, get_rng_state, set_rng_state
@@ -102,8 +103,7 @@ def checkpoint(
         raise NotImplementedError("checkpoint(): debug=True is not supported")
     if determinism_check not in ("default", "none"):
         raise ValueError(
-            "determinism_check should be one of ('default', 'none'), but got "
-            f"{determinism_check}"
+            f"determinism_check should be one of ('default', 'none'), but got {determinism_check}"
         )
     forward, again = context_fn()
     if not is_grad_enabled():
@@ -292,7 +292,8 @@ class _Part:
             raise CheckpointError(
                 "torch.utils.checkpoint: A different number of tensors was saved during the "
                 "original forward and recomputation.\nNumber of tensors saved during forward: "
-                f"{len(self.described)}\nNumber of tensors saved during recomputation: {len(found)}."
+                f"{len(self.described)}\nNumber of tensors saved during recomputation: "
+                f"{len(found)}."
             )
         differing = [
             f"tensor at position {i}:\nsaved metadata: {first}\nrecomputed metadata: {second}"
@@ -341,7 +342,7 @@ class CheckpointFunction(autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         """The gradients of the tensors among the arguments."""
-        if not _in_ordinary_pass():
+        if running.backward is None or running.backward.captured is not None:
             raise RuntimeError(
                 "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or "
                 "passing an `inputs` parameter to .backward(). To resolve this error, you can "

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
+from rushlight.backend.common import address
 from rushlight.backend.levels import Level
 
 __all__ = ["Batched", "Shape", "Unsupported", "inserted"]
@@ -45,7 +46,7 @@ class Shape(tuple[int, ...]):
         return self
 
     def __eq__(self, other: object) -> bool:
-        if not tuple.__eq__(self, other):
+        if not isinstance(other, tuple) or not tuple.__eq__(self, other):
             return False
         differing = self.levels ^ getattr(other, "levels", _NONE)
         return not any(level.ended for level in differing)
@@ -135,6 +136,11 @@ class Batched:
         )
 
     @property
+    def data(self) -> Any:
+        # Of the first sample: the geometry of views is the same in all.
+        return SimpleNamespace(ptr=address(self.full))
+
+    @property
     def base(self) -> Any:
         return self if isinstance(self.full.base, type(self.full)) else None
 
@@ -208,6 +214,6 @@ class Batched:
     __hash__ = object.__hash__
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
         raise Unsupported(f"vmap: arrays' .{name} has no form for a batch of samples")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from rushlight.backend import common, kernels_of
-from rushlight.backend.batched.array import Batched, Shape, inserted
+from rushlight.backend.batched.array import Batched, Shape, Unsupported, inserted
 from rushlight.backend.batched.lifted import (
     cannot_hold,
     each_sample,
@@ -27,7 +27,9 @@ from rushlight.backend.common import (  # noqa: E402
     permute,
     reshape,
     select,
+    split,
     transpose,
+    unbind,
     unsqueeze,
     view,
 )
@@ -38,7 +40,9 @@ __all__ = [
     "permute",
     "reshape",
     "select",
+    "split",
     "transpose",
+    "unbind",
     "unsqueeze",
     "view",
 ]
@@ -73,7 +77,8 @@ def spread(x: Array, shape: Sequence[int]) -> Array:
     if isinstance(shape, Shape):
         level = shape.level
         if isinstance(x, Batched) and x.level.order > level.order:
-            return Batched(spread(x.full, inserted(shape, x.level.size)), x.level)
+            full = lined_up(x, x.level, len(shape))
+            return Batched(spread(full, inserted(shape, x.level.size)), x.level)
         full = lined_up(x, level, len(shape)) if is_at(x, level) else x
         return Batched(spread(full, shape.full), level)
     return kernels_of(x).expand(x, shape)
@@ -127,6 +132,11 @@ def asarray(x: Array) -> Array:
     return x
 
 
+def zeros_like(x: Batched) -> Batched:
+    """Zeros of the shape and type of `x`."""
+    return Batched(kernels_of(x.full).zeros_like(x.full), x.level)
+
+
 def writable(x: Batched) -> bool:
     """Whether the elements may be written."""
     return bool(kernels_of(x.full).writable(x.full))
@@ -157,6 +167,11 @@ def _with_size(size: int, shape: Sequence[int], level: Level) -> Sequence[int]:
     if isinstance(shape, Shape) and level is shape.level:
         return shape.full
     return inserted(shape, size)
+
+
+def as_strided(x: Array, *args: Any) -> NoReturn:
+    """Not supported: a sample lies within the memory of all."""
+    raise Unsupported("vmap: as_strided has no form for a batch of samples")
 
 
 def squeeze(x: Batched, dims: Sequence[int] | None) -> Batched:
