@@ -83,7 +83,7 @@ def test_intermediate_tensors_are_not_kept(reentrant: bool) -> None:
 
     x = rushlight.rand(3, requires_grad=True)
     before = rushlight._kernels.memory_stats()["allocated"]
-    out = checkpoint(layer, x, use_reentrant=reentrant)
+    out = checkpoint(layer, x, use_reentrant=reentrant, preserve_rng_state=False)
     assert rushlight._kernels.memory_stats()["allocated"] - before <= 2 * 64
     assert arrays[0]() is None
     out.sum().backward()

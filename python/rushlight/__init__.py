@@ -23,21 +23,32 @@ from rushlight.autograd.grad_mode import (
 )
 from rushlight.devices import device
 from rushlight.dtypes import (
+    bfloat16,
     bool,
+    can_cast,
     double,
     dtype,
     finfo,
     float,
+    float16,
     float32,
     float64,
     get_default_dtype,
+    half,
     iinfo,
     int,
+    int8,
+    int16,
     int32,
     int64,
     long,
+    promote_types,
     set_default_dtype,
+    short,
     uint8,
+    uint16,
+    uint32,
+    uint64,
 )
 from rushlight.errors import OutOfMemoryError
 from rushlight.ops._registry import find, names
@@ -68,7 +79,9 @@ __all__ = [
     "Tensor",
     "__version__",
     "autograd",
+    "bfloat16",
     "bool",
+    "can_cast",
     "cuda",
     "default_generator",
     "device",
@@ -77,6 +90,7 @@ __all__ = [
     "enable_grad",
     "finfo",
     "float",
+    "float16",
     "float32",
     "float64",
     "fork_rng",
@@ -84,12 +98,15 @@ __all__ = [
     "get_default_dtype",
     "get_num_threads",
     "get_rng_state",
+    "half",
     "iinfo",
     "inference_mode",
     "initial_seed",
     "int",
+    "int16",
     "int32",
     "int64",
+    "int8",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "long",
@@ -98,6 +115,7 @@ __all__ = [
     "no_grad",
     "optim",
     "profiler",
+    "promote_types",
     "random",
     "seed",
     "set_default_dtype",
@@ -105,6 +123,10 @@ __all__ = [
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",
+    "short",
+    "uint16",
+    "uint32",
+    "uint64",
     "uint8",
     "utils",
     "vmap",
@@ -113,13 +135,20 @@ __all__ = [
 
 # Imported at first use: a program that does not need them should not wait for them.
 _LAZY_MODULES = ("cuda", "func", "nn", "optim", "profiler", "utils")
-_LAZY_NAMES = {"set_printoptions": "rushlight.printing", "vmap": "rushlight.func"}
+_LAZY_NAMES = {
+    "set_default_tensor_type": "rushlight.legacy",
+    "set_printoptions": "rushlight.printing",
+    "vmap": "rushlight.func",
+}
+_LAZY_NAMES |= {f"{name}Tensor": "rushlight.legacy" for name in dtypes.LEGACY_NAMES.values()}
 
 
 def __getattr__(name: str) -> Any:
     value: Any
     if name in _LAZY_MODULES:
         value = importlib.import_module(f"rushlight.{name}")
+    elif name in dtypes.UNSUPPORTED:
+        value = getattr(dtypes, name)
     elif name in _LAZY_NAMES:
         value = getattr(importlib.import_module(_LAZY_NAMES[name]), name)
     else:
@@ -134,4 +163,4 @@ def __dir__() -> list[str]:
     return __all__
 
 
-del dtypes, _differentiate
+del _differentiate

@@ -5,8 +5,8 @@ in the place of each tensor that a node saves. When the backward pass shows the 
 part runs once more, and the tensors that it saves then, in the same order, are what the tickets
 stand for. A ticket is taken once: a second pass over a retained graph computes again.
 
-The inputs of the part are saved by a node of their own. So inside of another checkpointed part they
-are tickets too, and computed again when they are needed (Chen et al., "Training Deep Nets with
+The inputs of the part are saved as a node would save them. So inside of another checkpointed part
+they are tickets too, and computed again when they are needed (Chen et al., "Training Deep Nets with
 Sublinear Memory Cost", 2016).
 """
 
@@ -15,20 +15,21 @@ from __future__ import annotations
 import contextlib
 import warnings
 import weakref
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from rushlight import autograd
 from rushlight.autograd.engine import running
 from rushlight.autograd.grad_mode import enable_grad, is_grad_enabled, no_grad
-from rushlight.ops import empty
+from rushlight.autograd.node import Edge, ManyOutputs, fill_in
+from rushlight.autograd.saved import current_hooks
+from rushlight.autograd.views import edge_of
 from rushlight.random import fork_rng, get_rng_state, set_rng_state
 from rushlight.tensor import Tensor
 
 __all__ = [
     "CheckpointError",
-    "CheckpointFunction",
     "checkpoint",
     "checkpoint_sequential",
     "noop_context_fn",
@@ -98,7 +99,7 @@ def checkpoint(
             raise ValueError(
                 "Passing `context_fn` or `debug` is only supported when use_reentrant=False."
             )
-        return CheckpointFunction.apply(function, preserve, *args)
+        return _reentrant(function, preserve, args)
     if debug:
         raise NotImplementedError("checkpoint(): debug=True is not supported")
     if determinism_check not in ("default", "none"):
@@ -194,19 +195,38 @@ class _AllSaved(Exception):  # noqa: N818 - no error: it ends the second run
     """The second run has saved all that is needed."""
 
 
-class _SavedInputs(autograd.Function):
-    """A node that only saves tensors."""
+class _Input:
+    """A tensor among the arguments, kept as a node would keep it."""
 
-    @staticmethod
-    def forward(ctx: Any, marker: Tensor, *tensors: Tensor) -> Tensor:
-        """A tensor whose node holds the others."""
-        ctx.save_for_backward(*tensors)
-        return marker.clone()
+    def __init__(self, tensor: Tensor) -> None:
+        self.requires_grad = tensor.requires_grad
+        self.hooks = current_hooks()
+        self.version = tensor._version
+        self.kept = tensor if self.hooks is None else self.hooks.pack_hook(tensor)
 
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        """Never runs: nothing leads here."""
-        raise AssertionError("checkpoint: the inputs have no derivative of their own")
+    def value(self) -> Tensor:
+        """The tensor, as a leaf of another graph.
+
+        Raises:
+            RuntimeError: where it was changed since.
+        """
+        tensor = self.kept if self.hooks is None else self.hooks.unpack_hook(self.kept)
+        if self.hooks is None and tensor._version != self.version:
+            raise RuntimeError(
+                "one of the variables needed for gradient computation has been modified by an "
+                f"inplace operation: an input of checkpoint(), {tensor.dtype} of shape "
+                f"{list(tensor.shape)}, is at version {tensor._version}; expected version "
+                f"{self.version} instead."
+            )
+        return tensor.detach().requires_grad_(self.requires_grad)
+
+
+def _kept(args: tuple[Any, ...]) -> list[Any]:
+    return [_Input(a) if isinstance(a, Tensor) else a for a in args]
+
+
+def _values(kept: list[Any]) -> list[Any]:
+    return [a.value() if isinstance(a, _Input) else a for a in kept]
 
 
 class _Part:
@@ -236,10 +256,7 @@ class _Part:
         self.tickets: list[weakref.ref[_Ticket]] = []
         self.described: list[Any] = []
         self.tensors: weakref.WeakKeyDictionary[_Ticket, Tensor] = weakref.WeakKeyDictionary()
-        self.places = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
-        self.args = [None if isinstance(a, Tensor) else a for a in args]
-        marker = empty((0,), requires_grad=True)
-        self.inputs = _SavedInputs.apply(marker, *[args[i] for i in self.places]).grad_fn
+        self.args = _kept(args)
 
     def hooks(self) -> AbstractContextManager[Any]:
         """Under which the first run saves tickets."""
@@ -263,9 +280,7 @@ class _Part:
         return autograd.graph.saved_tensors_hooks(pack, unpack)  # type: ignore[no-any-return]
 
     def _run_again(self) -> None:
-        args = list(self.args)
-        for i, tensor in zip(self.places, self.inputs.saved_tensors, strict=True):
-            args[i] = tensor.detach().requires_grad_(tensor.requires_grad)
+        args = _values(self.args)
         found: list[Any] = []
 
         def pack(tensor: Tensor) -> Tensor:
@@ -314,33 +329,16 @@ def _described(tensor: Tensor) -> dict[str, Any]:
 # ---- With a second backward pass ----
 
 
-class CheckpointFunction(autograd.Function):
-    """The older form: its backward runs the function again, and a backward pass through it."""
+class CheckpointFunctionBackward(ManyOutputs):
+    """The older form: runs the function again, and a backward pass through that."""
 
-    @staticmethod
-    def forward(ctx: Any, function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
-        """The result of ``function(*args)``, without a graph.
+    __slots__ = ("args", "function", "random", "results")
 
-        Args:
-            ctx: keeps the arguments for `backward`.
-            function: see `checkpoint`.
-            preserve: the second run draws the random numbers of the first.
-            args: of the function.
-        """
-        if not any(isinstance(a, Tensor) and a.requires_grad for a in args):
-            warnings.warn(
-                "None of the inputs have requires_grad=True. Gradients will be None", stacklevel=4
-            )
-        ctx.function = function
-        ctx.random = get_rng_state() if preserve else None
-        ctx.places = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
-        ctx.args = [None if isinstance(a, Tensor) else a for a in args]
-        ctx.save_for_backward(*[args[i] for i in ctx.places])
-        with no_grad():
-            return function(*args)
+    op = "checkpoint"
 
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
+    def backward(
+        self, kernels: Any, g: Any, edges: tuple[Edge | None, ...], keep: bool
+    ) -> tuple[Any, ...]:
         """The gradients of the tensors among the arguments."""
         if running.backward is None or running.backward.captured is not None:
             raise RuntimeError(
@@ -349,26 +347,65 @@ class CheckpointFunction(autograd.Function):
                 "either set use_reentrant=False, or call .backward() without passing the `inputs` "
                 "argument."
             )
-        args = list(ctx.args)
-        for i, tensor in zip(ctx.places, ctx.saved_tensors, strict=True):
-            args[i] = tensor.detach().requires_grad_(tensor.requires_grad)
-        with fork_rng(enabled=ctx.random is not None):
-            if ctx.random is not None:
-                set_rng_state(ctx.random)
+        args = _values(self.args)
+        with fork_rng(enabled=self.random is not None):
+            if self.random is not None:
+                set_rng_state(self.random)
             with enable_grad():
-                outputs = ctx.function(*args)
-        pairs = [
-            (y, g)
-            for y, g in zip(_as_tuple(outputs), grads, strict=True)
-            if isinstance(y, Tensor) and y.requires_grad
-        ]
-        if not pairs:
+                outputs = _as_tuple(self.function(*args))
+        roots, weights = [], []
+        for i, gradient in zip(self.results, g, strict=True):
+            if outputs[i].requires_grad:
+                roots.append(outputs[i])
+                array = kernels.full(outputs[i].shape, 0, outputs[i]._array.dtype)
+                weights.append(Tensor._wrap(array if gradient is None else gradient))
+        if not roots:
             raise RuntimeError(
                 "none of output has requires_grad=True, this checkpoint() is not necessary"
             )
-        autograd.backward([y for y, _ in pairs], [g for _, g in pairs])
-        return (None, None, *(a.grad if isinstance(a, Tensor) else None for a in args))
+        autograd.backward(roots, weights)
+        grads = [a.grad if isinstance(a, Tensor) else None for a in args]
+        return tuple(None if grad is None else grad._array for grad in grads)
+
+    def backward_recorded(
+        self,
+        ops: Any,
+        g: Any,
+        edges: tuple[Edge | None, ...],
+        keep: bool,
+        tensor: Callable[..., Any],
+    ) -> tuple[Any, ...]:
+        """Not supported: the pass within records nothing."""
+        raise NotImplementedError(
+            "checkpoint(): use_reentrant=True is not supported with create_graph=True"
+        )
 
 
-def _as_tuple(values: Any) -> Iterable[Any]:
+def _reentrant(function: Callable[..., Any], preserve: bool, args: tuple[Any, ...]) -> Any:
+    """The result of ``function(*args)`` under no_grad, as one node."""
+    edges = tuple(edge_of(a) if isinstance(a, Tensor) else None for a in args)
+    if not any(edges):
+        warnings.warn(
+            "None of the inputs have requires_grad=True. Gradients will be None", stacklevel=3
+        )
+    node = CheckpointFunctionBackward()
+    node.function, node.args = function, _kept(args)
+    node.random = get_rng_state() if preserve else None
+    with no_grad():
+        outputs = function(*args)
+    if not (is_grad_enabled() and any(edges)):
+        return outputs
+    results = _as_tuple(outputs)
+    node.results = [
+        i for i, y in enumerate(results) if isinstance(y, Tensor) and y.is_floating_point()
+    ]
+    fill_in(node, edges, None, *[results[i]._array for i in node.results])
+    given = list(results)
+    for port, i in enumerate(node.results):
+        given[i] = results[i].detach()
+        given[i]._edge = (node, port)
+    return tuple(given) if isinstance(outputs, tuple) else given[0]
+
+
+def _as_tuple(values: Any) -> tuple[Any, ...]:
     return values if isinstance(values, tuple) else (values,)
