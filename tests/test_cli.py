@@ -291,7 +291,11 @@ def test_make_dot() -> None:
     source = make_dot((w * w * c).mean(), {"w": w}).source
     assert source.startswith("digraph {") and source.endswith("}\n")
     labels = re.findall(r'\[label="(.*?)"', source)
-    operations = [r"MeanBackward0\n()", r"MulBackward0\n(2,)", r"MulBackward0\n(2,)"]
+    code = test_make_dot.__code__
+    place = rf"\ntest_cli.py:{code.co_firstlineno + 3}"
+    operations = [f"{o}{place}" for o in (
+        r"MeanBackward0\n()", r"MulBackward0\n(2,)", r"MulBackward0\n(2,)"
+    )]  # fmt: skip
     assert sorted(labels) == [*operations, r"output\n()", r"w\n(2,)"]
     # w into the first product twice, and one edge from each of the four others.
     assert source.count(" -> ") == 5
@@ -339,6 +343,17 @@ def test_make_dot_without_a_graph() -> None:
         make_dot(rushlight.ones(1))
 
 
+def test_make_dot_of_several_results() -> None:
+    w = rushlight.ones(8, requires_grad=True)
+    source = make_dot(w.unbind()[3]).source
+    assert r"UnbindBackward0\n() () () ...\ntest_cli.py" in source
+
+
+def current_line() -> int:
+    """Of the caller."""
+    return sys._getframe(1).f_lineno
+
+
 @needs_dot
 def test_make_dot_draws(tmp_path: Path) -> None:
     w = rushlight.ones(1, requires_grad=True)
@@ -352,12 +367,12 @@ def test_make_dot_draws(tmp_path: Path) -> None:
 def test_make_dot_without_graphviz(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     w = rushlight.ones(1, requires_grad=True)
-    graph = make_dot(w * 2, {"<w>": w})
+    graph, line = make_dot(w * 2, {"<w>": w}), current_line()
     with pytest.raises(RuntimeError, match=r"needs Graphviz.*Install it"):
         graph.save(tmp_path / "graph.png")
     picture = ElementTree.fromstring(graph._repr_svg_())
     assert [t.text for t in picture.iter("{http://www.w3.org/2000/svg}text")] == [
-        "MulBackward0", "(1,)", "<w>", "(1,)", "output", "(1,)",
+        "MulBackward0", "(1,)", f"test_cli.py:{line}", "<w>", "(1,)", "output", "(1,)",
     ]  # fmt: skip
     assert graph.save(tmp_path / "graph.svg").read_text() == graph.svg()
     assert graph.save(tmp_path / "graph.dot").read_text() == graph.source == str(graph)

@@ -242,9 +242,9 @@ def _random_weight(output: Tensor, generator: Generator, scattered: bool) -> Ten
     shape = tuple(output.shape)
     drawn = (*shape, 2) if scattered else shape
     weight = ops.rand(drawn, generator=generator, dtype=output.dtype).to(output.device) * 2 - 1
-    if scattered:
-        weight = weight[..., 0]
-    return weight.requires_grad_()
+    weight = weight[..., 0] if scattered else weight
+    weight.requires_grad = True
+    return weight
 
 
 # ---- The check ----

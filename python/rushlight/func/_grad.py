@@ -329,7 +329,7 @@ class Transform:
 
     def leaf(self, x: Tensor) -> Tensor:
         """A new leaf of the same values."""
-        leaf = x.detach().requires_grad_()
+        leaf: Tensor = x.detach().requires_grad_()
         self._own.update(_nodes_above(leaf))
         return leaf
 

@@ -218,7 +218,8 @@ class _Input:
                 f"{list(tensor.shape)}, is at version {tensor._version}; expected version "
                 f"{self.version} instead."
             )
-        return tensor.detach().requires_grad_(self.requires_grad)
+        leaf: Tensor = tensor.detach().requires_grad_(self.requires_grad)
+        return leaf
 
 
 def _kept(args: tuple[Any, ...]) -> list[Any]:
@@ -277,7 +278,7 @@ class _Part:
                 )
             return self.tensors.pop(ticket)
 
-        return autograd.graph.saved_tensors_hooks(pack, unpack)  # type: ignore[no-any-return]
+        return autograd.graph.saved_tensors_hooks(pack, unpack)
 
     def _run_again(self) -> None:
         args = _values(self.args)
@@ -333,6 +334,11 @@ class CheckpointFunctionBackward(ManyOutputs):
     """The older form: runs the function again, and a backward pass through that."""
 
     __slots__ = ("args", "function", "random", "results")
+
+    args: list[Any]
+    function: Callable[..., Any]
+    random: Tensor | None
+    results: list[int]  # which of the function's results are floating tensors
 
     op = "checkpoint"
 

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rushlight.autograd.node import Node
+from rushlight.autograd.site import line_number
 from rushlight.tensor import Tensor
 from rushlight.utils._layered import Box
 from rushlight.utils._layered import svg as layered_svg
@@ -22,6 +24,7 @@ _STYLE = """\
         fontname="Helvetica", fontsize=11, height=0.3, margin="0.12,0.05"]
   edge [color="#777777", arrowsize=0.7]
 """
+_SHAPES = 3  # of the results of one operation
 _OPERATION, _LEAF, _OUTPUT = "#eeeeee", "#cfe3f7", "#cdebcb"
 
 
@@ -168,9 +171,12 @@ def _box(node: Any, names: Mapping[int, str]) -> Box:
         return Box((sizes,) if name is None else (name, sizes), _LEAF)
     # PyTorch's own leaves call themselves torch::autograd::AccumulateGrad.
     lines = [node.name().rpartition("::")[2]]
-    shape = getattr(node, "shape", None)
-    if shape is not None:
-        lines.append(str(tuple(shape)))
+    if isinstance(node, Node):
+        shapes = [str(tuple(shape)) for shape, _ in node.outputs()]
+        lines.append(" ".join([*shapes[:_SHAPES], *(["..."] if len(shapes) > _SHAPES else [])]))
+        if node.site is not None:
+            file = Path(node.site[0].co_filename).name
+            lines.append(f"{file}:{line_number(node.site)}")
     return Box(tuple(lines), _OPERATION)
 
 
