@@ -39,8 +39,9 @@ def vmap(
 
     Inside of `func` a tensor has the sizes of one slice. Its values cannot be asked for, since they
     differ from sample to sample: no ``item()``, no ``if`` on them, no result whose sizes depend on
-    them. In-place operations work on tensors that are batched, or made from such by
-    ``zeros_like`` and the like. An operation without a batched form runs once for each sample.
+    them. In-place operations work on tensors that are batched: computed from an argument, as
+    ``x.clone()`` and ``x * 0`` are; PyTorch's ``zeros_like(x)`` is batched too, here it is shared.
+    An operation without a batched form runs once for each sample.
 
     Args:
         func: takes tensors, or nested tuples, lists and dicts of them, and returns tensors alike.

@@ -94,8 +94,7 @@ def cannot_hold(name: str) -> RuntimeError:
         f"vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a "
         f"Tensor `other` in extra_args that has more elements than `self`: {name} would write what "
         "differs from sample to sample into a tensor that they share. Please use out-of-place "
-        "operators instead, or create the tensor from a batched one (x.new_zeros(...), "
-        "torch.zeros_like(x))."
+        "operators instead, or compute the tensor from a batched one, as in x * 0."
     )
 
 
