@@ -68,7 +68,7 @@ from rushlight.tensor import Size, Tensor
 globals()["tensor"] = find("tensor")
 
 if TYPE_CHECKING:
-    from rushlight import autograd, cuda, func, nn, optim, profiler, random, utils
+    from rushlight import autograd, cuda, func, nn, optim, profiler, random, special, utils
     from rushlight.func import vmap
     from rushlight.printing import set_printoptions
 
@@ -123,6 +123,7 @@ __all__ = [
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",
+    "special",
     "short",
     "uint16",
     "uint32",
@@ -134,7 +135,7 @@ __all__ = [
 ]
 
 # Imported at first use: a program that does not need them should not wait for them.
-_LAZY_MODULES = ("cuda", "func", "nn", "optim", "profiler", "utils")
+_LAZY_MODULES = ("cuda", "func", "nn", "optim", "profiler", "special", "utils")
 _LAZY_NAMES = {
     "set_default_tensor_type": "rushlight.legacy",
     "set_printoptions": "rushlight.printing",

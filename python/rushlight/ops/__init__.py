@@ -5,36 +5,51 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight.ops import (  # noqa: F401 - imported for what they declare
+    aliases,
     batching,
+    bitwise,
+    choice,
     comparison,
     creation,
+    exponential,
     index,
     joining,
     linalg,
     loss,
     nn,
     pointwise,
+    polynomials,
     random,
     reduction,
+    rounding,
     shape,
+    special,
     strided,
+    trigonometry,
 )
 from rushlight.ops._registry import find, names
 
 if TYPE_CHECKING:
     from rushlight.ops.batching import *  # noqa: F403
+    from rushlight.ops.bitwise import *  # noqa: F403
+    from rushlight.ops.choice import *  # noqa: F403
     from rushlight.ops.comparison import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
+    from rushlight.ops.exponential import *  # noqa: F403
     from rushlight.ops.index import *  # noqa: F403
     from rushlight.ops.joining import *  # noqa: F403
     from rushlight.ops.linalg import *  # noqa: F403
     from rushlight.ops.loss import *  # noqa: F403
     from rushlight.ops.nn import *  # noqa: F403
     from rushlight.ops.pointwise import *  # noqa: F403
+    from rushlight.ops.polynomials import *  # noqa: F403
     from rushlight.ops.random import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
+    from rushlight.ops.rounding import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
+    from rushlight.ops.special import *  # noqa: F403
     from rushlight.ops.strided import *  # noqa: F403
+    from rushlight.ops.trigonometry import *  # noqa: F403
 
 __all__ = ["find", "names"]
 

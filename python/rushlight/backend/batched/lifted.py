@@ -139,16 +139,16 @@ def _promote(operands: Sequence[Any], fulls: list[Any], level: Level, name: str)
     arrays = [x for x in operands[first:] if hasattr(x, "ndim")]
     if len(arrays) == len(operands) - first and len({x.dtype for x in arrays}) == 1:
         return
-    wanted = _kernels.result_type(*(_plain(x) for x in operands[first:]))
-    if wanted == _kernels.result_type(*(_plain(x) for x in fulls[first:])):
+    wanted = _kernels.result_type(*(plain(x) for x in operands[first:]))
+    if wanted == _kernels.result_type(*(plain(x) for x in fulls[first:])):
         return
     for i in range(first, len(operands)):
         if is_at(operands[i], level) and not operands[i].ndim:
             fulls[i] = kernels_of(fulls[i]).cast(fulls[i], wanted)
 
 
-def _plain(x: Any) -> Any:
-    """A stand-in of the same type and number of dimensions."""
+def plain(x: Any) -> Any:
+    """For an array one of its type and number of dimensions; other values as they are."""
     return np.empty((1,) * x.ndim, x.dtype) if hasattr(x, "ndim") else x
 
 
@@ -239,7 +239,7 @@ def kernels_for(args: Sequence[Any]) -> Any:
     flat: list[Any] = []
     for a in args:
         flat.extend(a if isinstance(a, tuple | list) else [a])
-    return kernels_of(*[a for a in flat if hasattr(a, "shape")])
+    return kernels_of(*[a for a in flat if hasattr(a, "shape") and not isinstance(a, np.dtype)])
 
 
 def _sample(value: Any, level: Level, i: int) -> Any:
@@ -256,7 +256,7 @@ def _stacked(results: list[Any], level: Level, name: str) -> Any:
         return None
     if isinstance(first, tuple | list):
         return type(first)(_stacked(list(r), level, name) for r in zip(*results, strict=True))
-    if not hasattr(first, "shape"):
+    if not hasattr(first, "shape") or isinstance(first, np.dtype):
         if all(r == first for r in results):
             return first
         raise Unsupported(f"vmap: {name} gives each sample another number")

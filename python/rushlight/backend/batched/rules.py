@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from rushlight import _kernels
 from rushlight.backend import common, kernels_of
 from rushlight.backend.batched.array import Batched, Shape, Unsupported, inserted
 from rushlight.backend.batched.lifted import (
@@ -15,6 +16,7 @@ from rushlight.backend.batched.lifted import (
     is_at,
     level_of,
     lined_up,
+    plain,
 )
 from rushlight.backend.levels import Level
 
@@ -114,6 +116,11 @@ def leading(x: Array, level: Level) -> Batched:
     """A batch of arrays like `x`, of undefined contents."""
     K = kernels_of(x)
     return Batched(K.empty(inserted(x.shape, level.size), x.dtype), level)
+
+
+def result_type(*operands: Any) -> Any:
+    """The type that operands, each as one sample, promote to."""
+    return _kernels.result_type(*map(plain, operands))
 
 
 def cast(x: Batched, dtype: Any) -> Batched:
