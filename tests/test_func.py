@@ -341,6 +341,32 @@ def test_on_a_device(device: Any) -> None:
         np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-14)
 
 
+class Cube(rushlight.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        (x,) = ctx.saved_tensors
+        return g * 3 * x * x
+
+
+def test_custom_functions_need_no_rule() -> None:
+    x = tensors(rushlight).x
+    cubes = lambda x: Cube.apply(x).sum()  # noqa: E731
+    plain = lambda x: (x**3).sum()  # noqa: E731
+    for transform in (func.grad, func.hessian, func.jacfwd):
+        mine, theirs = (vmap(transform(f))(x).numpy() for f in (cubes, plain))
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12)
+    shared = [
+        func.grad(lambda w, f=f: vmap(lambda r: f(w * r))(x).sum())(x[0]).numpy()
+        for f in (cubes, plain)
+    ]
+    np.testing.assert_allclose(*shared, rtol=1e-12)
+
+
 def test_printing_shows_all_samples(torch: Any) -> None:
     def texts(m: Any) -> list[str]:
         shown: list[str] = []

@@ -111,6 +111,26 @@ def test_wrong_second_derivative_is_found() -> None:
         gradgradcheck(cube, x)
 
 
+def test_wrong_custom_function_is_found() -> None:
+    class Square(rushlight.autograd.Function):
+        factor = 2.0
+
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            (x,) = ctx.saved_tensors
+            return g * Square.factor * x
+
+    x = rushlight.tensor([0.5, 2.0], dtype=rushlight.float64, requires_grad=True)
+    assert gradcheck(Square.apply, x) and gradgradcheck(Square.apply, x)
+    Square.factor = 2.1
+    assert not gradcheck(Square.apply, x, raise_exception=False)
+
+
 def test_inputs_that_are_no_tensors_or_need_no_gradient() -> None:
     x, y = arguments(rushlight)
     assert gradcheck(lambda x, n, y: x**n * y, (x, 2, y.detach()))
