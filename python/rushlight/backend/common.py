@@ -5,28 +5,113 @@ Every function takes and returns arrays of one backend. Those that return views 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
+
+from rushlight import _kernels
+from rushlight.size import wrap
 
 __all__ = [
     "diagonal",
-    "fill_",
-    "flip",
     "getitem",
     "narrow",
+    "new_zeros",
     "permute",
     "plane_gather",
-    "replaced",
-    "replaced_",
     "reshape",
     "select",
     "squeeze",
     "transpose",
+    "unfold",
     "unsqueeze",
     "view",
 ]
 
 Array = Any
+
+SHARED_MEMORY = (
+    "unsupported operation: more than one element of the written-to tensor refers to a single "
+    "memory location, or the memory is read-only. Please clone() the tensor before performing the "
+    "operation."
+)
+
+
+# ---- What kernels are made of ----
+
+
+def namespace(x: Array) -> Any:
+    """NumPy or CuPy, whichever `x` belongs to."""
+    return x.__array_namespace__()
+
+
+def out_of_place(change: Callable[..., None]) -> Callable[..., Array]:
+    """``f_`` as ``f``: changes a copy of its first argument and returns it."""
+
+    @functools.wraps(change)
+    def function(x: Array, *args: Any) -> Array:
+        out = _kernels.copy(x) if isinstance(x, np.ndarray) else x.copy()
+        change(out, *args)
+        return out
+
+    function.__name__ = change.__name__.removesuffix("_")
+    return function
+
+
+def outside(index: Array, size: int) -> int | None:
+    """An index that is negative or not below `size`; None where there is none."""
+    # Taken as unsigned, a negative number is larger than any size: one pass finds both.
+    if index.size == 0 or int(index.view(f"u{index.itemsize}").max()) < size:
+        return None
+    low = int(index.min())
+    return low if low < 0 else int(index.max())
+
+
+def check_bounds(index: Array, dim: int, size: int) -> None:
+    """Raises RuntimeError for an index that is out of bounds."""
+    if (found := outside(index, size)) is not None:
+        raise RuntimeError(f"index {found} is out of bounds for dimension {dim} with size {size}")
+
+
+_C_NAMES = {
+    "uint8": "uint8_t",
+    "int8": "int8_t",
+    "int16": "int16_t",
+    "int32": "int",
+    "int64": "int64_t",
+    "float32": "float",
+    "float64": "double",
+    "float16": "at::Half",
+    "bfloat16": "at::BFloat16",
+}
+
+
+def number_for(dtype: np.dtype[Any], value: Any) -> Any:
+    """A Python number as an element of this type takes it: floats are cut off for integers.
+
+    Raises:
+        RuntimeError: for one that no element can hold; negative ones wrap around in uint8.
+    """
+    if not isinstance(value, bool | int | float) or dtype.kind == "b":
+        return value
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        low = limits.min if dtype.kind == "i" else -limits.max
+        if math.isfinite(value) and low <= int(value) <= limits.max:
+            return int(value) % (limits.max + 1) if dtype.kind == "u" else int(value)
+    else:
+        with np.errstate(over="ignore"):
+            if not math.isfinite(value) or np.isfinite(np.asarray(value).astype(dtype)):
+                return value
+    raise RuntimeError(
+        f"value cannot be converted to type {_C_NAMES.get(dtype.name, dtype.name)} without overflow"
+    )
+
+
+# ---- Views ----
 
 
 def _infer(shape: Sequence[int], size: int) -> tuple[int, ...]:
@@ -132,46 +217,43 @@ def getitem(x: Array, index: Any) -> Array:
     return x[position]
 
 
-def replaced(x: Array, index: Any, value: Any) -> Array:
-    """A copy of `x` with ``[index] = value``."""
-    out = x.copy()
-    replaced_(out, index, value)
-    return out
-
-
-def replaced_(x: Array, index: Any, value: Any) -> None:
-    """``x[index] = value`` in place."""
-    try:
-        x[index] = value
-    except ValueError as error:
-        if "read-only" in str(error):
-            raise RuntimeError(
-                "unsupported operation: more than one element of the written-to tensor refers to "
-                "a single memory location, or the memory is read-only. Please clone() the tensor "
-                "before performing the operation."
-            ) from None
-        raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(getattr(value, 'shape', ()))} cannot be "
-            f"broadcast to indexing result; {error}"
-        ) from None
-
-
-def fill_(x: Array, value: Any) -> None:
-    """Writes one value everywhere."""
-    replaced_(x, ..., value)
-
-
-def flip(x: Array, dims: Sequence[int]) -> Array:
-    """A copy with the order along `dims` reversed."""
-    index: list[Any] = [slice(None)] * x.ndim
-    for d in dims:
-        index[d] = slice(None, None, -1)
-    return x[tuple(index)].copy()
-
-
 def diagonal(x: Array, offset: int, dim1: int, dim2: int) -> Array:
     """The view of a diagonal of two dimensions, as the last dimension."""
-    return x.diagonal(offset, dim1, dim2)
+    view = x.diagonal(offset, dim1, dim2)
+    if isinstance(view, np.ndarray) and x.flags.writeable:
+        view.flags.writeable = True  # NumPy protects it for no reason of ours
+    return view
+
+
+def unfold(x: Array, dim: int, size: int, step: int) -> Array:
+    """The view of all windows of `size` along `dim`, `step` apart, as a further, last dimension."""
+    dim = wrap(dim, x.ndim)
+    if x.ndim == 0:
+        x = x.reshape(1)
+    total = x.shape[dim]
+    if size > total:
+        raise RuntimeError(
+            f"maximum size for tensor at dimension {dim} is {total} but size is {size}"
+        )
+    if size < 0:
+        raise RuntimeError(f"size is {size} but must be >= 0")
+    if step <= 0:
+        raise RuntimeError(f"step is {step} but must be > 0")
+    shape = list(x.shape)
+    strides = list(x.strides)
+    shape[dim] = (total - size) // step + 1
+    strides[dim] *= step
+    return _strided(x, (*shape, size), (*strides, x.strides[dim]))
+
+
+def _strided(x: Array, shape: Sequence[int], strides: Sequence[int]) -> Array:
+    return namespace(x).lib.stride_tricks.as_strided(x, shape, strides)
+
+
+def new_zeros(x: Array, shape: Sequence[int]) -> Array:
+    """Zeros of the type of `x`, to start from: they share one element and cannot be written."""
+    xp = namespace(x)
+    return xp.broadcast_to(xp.zeros((), x.dtype), tuple(shape))
 
 
 def plane_gather(x: Array, indices: Array) -> Array:

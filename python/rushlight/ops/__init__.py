@@ -15,6 +15,8 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     pointwise,
     random,
     reduction,
+    scatter,
+    select,
     shape,
 )
 from rushlight.ops._registry import find, names
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from rushlight.ops.pointwise import *  # noqa: F403
     from rushlight.ops.random import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
+    from rushlight.ops.scatter import *  # noqa: F403
+    from rushlight.ops.select import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
 
 __all__ = ["find", "names"]

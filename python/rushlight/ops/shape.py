@@ -11,6 +11,7 @@ from rushlight import devices, dtypes
 from rushlight.backend import device_kernels, kernels_of
 from rushlight.ops._registry import composed, op
 from rushlight.ops.pointwise import Number
+from rushlight.size import wrap
 from rushlight.tensor import Tensor
 
 
@@ -375,18 +376,3 @@ def fill(input: Tensor, value: Tensor | Number) -> Tensor:
 def zero_(input: Tensor) -> Tensor:
     """Writes 0 everywhere."""
     return input.fill_(0)
-
-
-def wrap(dim: int, ndim: int) -> int:
-    """A dimension counted from the front.
-
-    Raises:
-        IndexError: for one that does not exist.
-    """
-    bound = max(ndim, 1)
-    if not -bound <= dim < bound:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], "
-            f"but got {dim})"
-        )
-    return dim % bound
