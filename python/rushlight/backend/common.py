@@ -52,9 +52,9 @@ def out_of_place(change: Callable[..., None]) -> Callable[..., Array]:
     """``f_`` as ``f``: changes a copy of its first argument and returns it."""
 
     @functools.wraps(change)
-    def function(x: Array, *args: Any) -> Array:
+    def function(x: Array, *args: Any, **options: Any) -> Array:
         out = _kernels.copy(x) if isinstance(x, np.ndarray) else x.copy()
-        change(out, *args)
+        change(out, *args, **options)
         return out
 
     function.__name__ = change.__name__.removesuffix("_")
@@ -95,8 +95,10 @@ def number_for(dtype: np.dtype[Any], value: Any) -> Any:
     Raises:
         RuntimeError: for one that no element can hold; negative ones wrap around in uint8.
     """
-    if not isinstance(value, bool | int | float) or dtype.kind == "b":
+    if not isinstance(value, bool | int | float):
         return value
+    if dtype.kind == "b":
+        return bool(value)
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
         low = limits.min if dtype.kind == "i" else -limits.max
@@ -120,7 +122,10 @@ def _infer(shape: Sequence[int], size: int) -> tuple[int, ...]:
     for n in shape:
         if n != -1:
             if n < -1:
-                raise RuntimeError(f"invalid shape dimension {n}")
+                raise RuntimeError(
+                    f"invalid shape dimension {n} at index {list(shape).index(n)} of shape "
+                    f"{list(shape)}"
+                )
             known *= n
     unknown = sum(n == -1 for n in shape)
     if unknown > 1:
@@ -182,29 +187,35 @@ def unsqueeze(x: Array, dim: int) -> Array:
 
 def narrow(x: Array, dim: int, start: int, length: int) -> Array:
     """The view of `length` slices along `dim` from `start` on."""
-    size = x.shape[dim]
-    if start < 0:
-        start += size
+    if x.ndim == 0:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
-    if not 0 <= start <= size:
+    dim = wrap(dim, x.ndim)
+    size = x.shape[dim]
+    if not -size <= start <= size:
         raise IndexError(
             f"start out of range (expected to be in range of [{-size}, {size}], but got {start})"
         )
+    if start < 0:
+        start += size
     if start + length > size:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
-    return x[(slice(None),) * (dim % x.ndim) + (slice(start, start + length),)]
+    return x[(slice(None),) * dim + (slice(start, start + length),)]
 
 
 def select(x: Array, dim: int, index: int) -> Array:
     """The view of one slice along `dim`."""
+    if x.ndim == 0:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    dim = wrap(dim, x.ndim)
     size = x.shape[dim]
     if not -size <= index < size:
         raise IndexError(
             f"select(): index {index} out of range for tensor of size {list(x.shape)} at "
             f"dimension {dim}"
         )
-    position = (*(slice(None),) * (dim % x.ndim), index, ...)  # `...`: a 0-dim result, no scalar
+    position = (*(slice(None),) * dim, index, ...)  # `...`: a 0-dim result, no scalar
     return x[position]
 
 
@@ -219,35 +230,38 @@ def getitem(x: Array, index: Any) -> Array:
 
 def diagonal(x: Array, offset: int, dim1: int, dim2: int) -> Array:
     """The view of a diagonal of two dimensions, as the last dimension."""
+    dim1, dim2 = wrap(dim1, x.ndim), wrap(dim2, x.ndim)
+    if dim1 == dim2:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     view = x.diagonal(offset, dim1, dim2)
-    if isinstance(view, np.ndarray) and x.flags.writeable:
-        view.flags.writeable = True  # NumPy protects it for no reason of ours
+    if isinstance(view, np.ndarray):
+        view.flags.writeable = x.flags.writeable  # NumPy protects all diagonals
     return view
 
 
 def unfold(x: Array, dim: int, size: int, step: int) -> Array:
     """The view of all windows of `size` along `dim`, `step` apart, as a further, last dimension."""
     dim = wrap(dim, x.ndim)
-    if x.ndim == 0:
-        x = x.reshape(1)
-    total = x.shape[dim]
-    if size > total:
-        raise RuntimeError(
-            f"maximum size for tensor at dimension {dim} is {total} but size is {size}"
-        )
+    line = x if x.ndim else x.reshape(1)
     if size < 0:
         raise RuntimeError(f"size is {size} but must be >= 0")
+    if size > line.shape[dim]:
+        raise RuntimeError(
+            f"maximum size for tensor at dimension {dim} is {line.shape[dim]} but size is {size}"
+        )
     if step <= 0:
         raise RuntimeError(f"step is {step} but must be > 0")
-    shape = list(x.shape)
-    strides = list(x.strides)
-    shape[dim] = (total - size) // step + 1
+    view = windows(line, dim, size, step)
+    return view if x.ndim else view[0]
+
+
+def windows(x: Array, dim: int, size: int, step: int) -> Array:
+    """The view that `unfold` takes."""
+    shape, strides = list(x.shape), list(x.strides)
+    shape[dim] = (shape[dim] - size) // step + 1
     strides[dim] *= step
-    return _strided(x, (*shape, size), (*strides, x.strides[dim]))
-
-
-def _strided(x: Array, shape: Sequence[int], strides: Sequence[int]) -> Array:
-    return namespace(x).lib.stride_tricks.as_strided(x, shape, strides)
+    strided = namespace(x).lib.stride_tricks.as_strided
+    return strided(x, (*shape, size), (*strides, x.strides[dim]))
 
 
 def new_zeros(x: Array, shape: Sequence[int]) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 from rushlight import _kernels
 from rushlight._kernels import *  # noqa: F403
+from rushlight.backend.arrangement import *  # noqa: F403
 from rushlight.backend.common import *  # noqa: F403
 from rushlight.backend.common import getitem, out_of_place
 from rushlight.backend.indexing import *  # noqa: F403

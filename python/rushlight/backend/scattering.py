@@ -31,9 +31,9 @@ Array = Any
 def gather(x: Array, dim: int, index: Array) -> Array:
     """``out[i][j] = x[index[i][j]][j]`` for ``dim = 0``, and likewise for other dimensions."""
     dim = wrap(dim, x.ndim)
-    _check_integers("gather", index)
     if index.size == 0:
         return namespace(x).empty(index.shape, x.dtype)
+    _check_integers("gather", index)
     source, places = _line(x), _line(index)
     if source.ndim != places.ndim:
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
@@ -205,12 +205,12 @@ def _flat(shape: Sequence[int], dim: int, index: Array) -> Array:
 def _places_and_values(x: Array, dim: int, index: Array, src: Any) -> tuple[Array, Any]:
     """Of a scatter, in one dimension: where in the contiguous `x`, and what."""
     dim = wrap(dim, x.ndim)
-    _check_integers("scatter", index)
     tensor = src if hasattr(src, "shape") else None
     if tensor is not None and tensor.dtype != x.dtype:
         raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
     if index.size == 0:
-        return index.reshape(-1), src if tensor is None else src.reshape(-1)[:0]
+        return index.astype("int64").reshape(-1), src if tensor is None else src.reshape(-1)[:0]
+    _check_integers("scatter", index)
     _check_fit(x, dim, index, tensor)
     target, places = _line(x), _line(index)
     check_bounds(index, dim, target.shape[dim])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight.ops import (  # noqa: F401 - imported for what they declare
     comparison,
+    copies,
     creation,
     index,
     joining,
@@ -14,15 +15,19 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     nn,
     pointwise,
     random,
+    rearrange,
     reduction,
     scatter,
     select,
     shape,
+    stacking,
+    views,
 )
 from rushlight.ops._registry import find, names
 
 if TYPE_CHECKING:
     from rushlight.ops.comparison import *  # noqa: F403
+    from rushlight.ops.copies import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
     from rushlight.ops.index import *  # noqa: F403
     from rushlight.ops.joining import *  # noqa: F403
@@ -31,10 +36,13 @@ if TYPE_CHECKING:
     from rushlight.ops.nn import *  # noqa: F403
     from rushlight.ops.pointwise import *  # noqa: F403
     from rushlight.ops.random import *  # noqa: F403
+    from rushlight.ops.rearrange import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
     from rushlight.ops.scatter import *  # noqa: F403
     from rushlight.ops.select import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
+    from rushlight.ops.stacking import *  # noqa: F403
+    from rushlight.ops.views import *  # noqa: F403
 
 __all__ = ["find", "names"]
 

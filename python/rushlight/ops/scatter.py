@@ -121,8 +121,11 @@ def _mean_gradients(K: Any, g: Any, x: Any, dim: int, index: Any, src: Any, out:
 def _extreme_gradients(
     K: Any, g: Any, x: Any, dim: int, index: Any, src: Any, out: Any, own: bool
 ) -> Any:
+    """Shared evenly by all that equal the extreme."""
     zeros = K.new_zeros(g, g.shape)
-    own_hits = K.add(zeros, K.logical_and(K.eq(x, out), own))
+    own_hits = K.add(zeros, K.eq(x, out))
+    if not own:
+        own_hits = K.scatter(own_hits, dim, index, 0)
     hits = K.add(K.new_zeros(g, src.shape), K.eq(src, K.gather(out, dim, index)))
     each = K.div(g, K.maximum(K.scatter_add(own_hits, dim, index, hits), 1))
     return K.mul(each, own_hits), K.mul(K.gather(each, dim, index), hits)

@@ -68,7 +68,9 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 @op(
     input=lambda K, g, dim, index: K.index_fill(g, dim, index, 0),
     index=None,
-    value=lambda K, g, dim, index: K.index_select(g, dim, index),
+    value=lambda K, g, dim, index: K.where(
+        K.ne(K.index_fill(K.new_zeros(g, g.shape), dim, index, 1), 0), g, 0
+    ),
     inplace=True,
 )
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from rushlight import devices, dtypes
 from rushlight.backend import device_kernels, kernels_of
 from rushlight.ops._registry import composed, op
 from rushlight.ops.pointwise import Number
-from rushlight.size import wrap
+from rushlight.size import wrap, wrap_all
 from rushlight.tensor import Tensor
 
 
@@ -35,16 +36,16 @@ def reshaped_copy(input: Tensor, *size: int | Sequence[int]) -> Tensor:
 
 
 @composed()
-def reshape(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
+def reshape(input: Tensor, shape: int | Sequence[int], *more: int) -> Tensor:
     """The same elements in another shape: a view where strides allow it, else a copy."""
     if input._array.flags.c_contiguous:
-        return view(input, *shape)
+        return view(input, shape, *more)
     try:
-        return view(input, *shape)
+        return view(input, shape, *more)
     except RuntimeError as error:
         if not str(error).startswith("view size is not compatible"):
             raise
-        return reshaped_copy(input, *shape)
+        return reshaped_copy(input, shape, *more)
 
 
 @composed()
@@ -57,22 +58,35 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The dimensions from `start_dim` to `end_dim` merged into one."""
     ndim = input.ndim
-    if ndim == 0:
-        return reshape(input, 1)
     start, end = wrap(start_dim, ndim), wrap(end_dim, ndim)
     if start > end:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if ndim == 0:
+        return reshape(input, 1)
     if start == end:
         return input
     shape = input._array.shape
-    return reshape(input, (*shape[:start], -1 if input.numel() else 0, *shape[end + 1 :]))
+    merged = math.prod(shape[start : end + 1])
+    return reshape(input, (*shape[:start], merged, *shape[end + 1 :]))
 
 
 @composed()
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """Dimension `dim` split into `sizes`, one of which may be -1."""
-    shape = input._array.shape
     dim = wrap(dim, input.ndim)
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    shape = input._array.shape or (1,)
+    known = math.prod(n for n in sizes if n != -1)
+    count = sum(n == -1 for n in sizes)
+    if count > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    if known != shape[dim] if not count else known == 0 or shape[dim] % known:
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} "
+            f"({shape[dim]}) in the input tensor"
+        )
+    sizes = [shape[dim] // known if n == -1 else n for n in sizes]
     return reshape(input, (*shape[:dim], *sizes, *shape[dim + 1 :]))
 
 
@@ -125,20 +139,6 @@ def permute(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
     """A view with its dimensions in another order."""
 
 
-def _reversed(tensor: Tensor) -> Tensor:
-    """All dimensions in reverse order, as a view."""
-    return permute(tensor, *reversed(range(tensor.ndim)))
-
-
-def _last_two_exchanged(tensor: Tensor) -> Tensor:
-    """The last two dimensions exchanged, as a view."""
-    return transpose(tensor, -2, -1)
-
-
-Tensor.T = property(_reversed)  # type: ignore[assignment]
-Tensor.mT = property(_last_two_exchanged)  # type: ignore[assignment]
-
-
 @op(
     input=lambda K, g, input_shape: K.reshape(g, input_shape),
     forward=lambda K, input, dims: K.squeeze(input, dims),
@@ -155,8 +155,7 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """A view without dimensions of size 1: all, or those among `dim`."""
     if dim is None:
         return squeeze_dims(input, None)
-    dims = (dim,) if isinstance(dim, int) else dim
-    return squeeze_dims(input, tuple(wrap(d, input.ndim) for d in dims))
+    return squeeze_dims(input, wrap_all(dim, input.ndim))
 
 
 @op(
