@@ -8,13 +8,16 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     comparison,
     copies,
     creation,
+    facts,
     index,
     joining,
+    layout,
     linalg,
     loss,
     nn,
     pointwise,
     random,
+    ranges,
     rearrange,
     reduction,
     scatter,
@@ -22,6 +25,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     shape,
     stacking,
     views,
+    windows,
 )
 from rushlight.ops._registry import find, names
 
@@ -29,13 +33,16 @@ if TYPE_CHECKING:
     from rushlight.ops.comparison import *  # noqa: F403
     from rushlight.ops.copies import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
+    from rushlight.ops.facts import *  # noqa: F403
     from rushlight.ops.index import *  # noqa: F403
     from rushlight.ops.joining import *  # noqa: F403
+    from rushlight.ops.layout import *  # noqa: F403
     from rushlight.ops.linalg import *  # noqa: F403
     from rushlight.ops.loss import *  # noqa: F403
     from rushlight.ops.nn import *  # noqa: F403
     from rushlight.ops.pointwise import *  # noqa: F403
     from rushlight.ops.random import *  # noqa: F403
+    from rushlight.ops.ranges import *  # noqa: F403
     from rushlight.ops.rearrange import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
     from rushlight.ops.scatter import *  # noqa: F403
@@ -43,6 +50,7 @@ if TYPE_CHECKING:
     from rushlight.ops.shape import *  # noqa: F403
     from rushlight.ops.stacking import *  # noqa: F403
     from rushlight.ops.views import *  # noqa: F403
+    from rushlight.ops.windows import *  # noqa: F403
 
 __all__ = ["find", "names"]
 

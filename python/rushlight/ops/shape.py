@@ -10,7 +10,11 @@ import numpy as np
 
 from rushlight import devices, dtypes
 from rushlight.backend import device_kernels, kernels_of
+from rushlight.layouts import Order, preserve_format
+from rushlight.layouts import memory_format as MemoryFormat  # noqa: N812 - an argument's name
 from rushlight.ops._registry import composed, op
+from rushlight.ops.creation import kept_order
+from rushlight.ops.layout import clone, contiguous, in_order
 from rushlight.ops.pointwise import Number
 from rushlight.size import wrap, wrap_all
 from rushlight.tensor import Tensor
@@ -234,34 +238,17 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return tuple(input.select(dim, i) for i in range(input._array.shape[wrap(dim, input.ndim)]))
 
 
-# ---- Copies and conversions ----
+# ---- Conversions ----
 
 
 @op(
     input=lambda K, g: g,
-    forward=lambda K, input: K.copy(input),
-    node="CloneBackward0",
+    forward=lambda K, input, dtype, order: in_order(K, lambda x: K.cast(x, dtype), input, order),
+    node="ToCopyBackward0",
     method=False,
 )
-def copied(input: Tensor) -> Tensor:
-    """A contiguous copy."""
-
-
-@composed()
-def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A contiguous copy, through which gradients flow; `memory_format` is ignored."""
-    return copied(input)
-
-
-@composed()
-def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
-    """This tensor if its elements lie in order, else a copy; `memory_format` is ignored."""
-    return input if input._array.flags.c_contiguous else copied(input)
-
-
-@op(input=lambda K, g: g, node="ToCopyBackward0", method=False)
-def cast(input: Tensor, dtype: np.dtype[Any]) -> Tensor:
-    """A copy of another element type."""
+def cast(input: Tensor, dtype: np.dtype[Any], order: Order | None = None) -> Tensor:
+    """A copy of another element type, whose dimensions lie in memory in a given order."""
 
 
 @op(
@@ -282,13 +269,16 @@ def to(
     device: Any = None,
     non_blocking: bool = False,
     copy: bool = False,
-    memory_format: Any = None,
+    memory_format: MemoryFormat | None = None,
 ) -> Tensor:
     """This tensor with another dtype and on another device: itself where nothing changes.
 
-    Takes a dtype, a device, both, or another tensor to be like. `non_blocking` and
-    `memory_format` are accepted and have no effect.
+    Takes a dtype, a device, both, or another tensor to be like, then `non_blocking` and `copy`.
+    `non_blocking` has no effect; elements keep their order in memory unless `memory_format` says
+    another.
     """
+    flags = [value for value in args if isinstance(value, bool)]
+    copy = flags[1] if len(flags) > 1 else copy
     for value in args:
         if isinstance(value, dtypes.dtype):
             dtype = value
@@ -304,8 +294,10 @@ def to(
             result = moved(result, source, target)
     if dtype is not None and dtype is not result.dtype:
         kind = result if dtype.is_floating_point else result.detach()
-        return cast(kind, dtype.numpy)
-    return copied(result) if copy and result is input else result
+        return cast(kind, dtype.numpy, kept_order(result._array, memory_format))
+    if memory_format is not None and memory_format is not preserve_format and not copy:
+        return contiguous(result, memory_format)
+    return clone(result, memory_format=memory_format) if copy and result is input else result
 
 
 @composed()
