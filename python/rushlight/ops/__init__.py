@@ -9,6 +9,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     copies,
     creation,
     facts,
+    gathering,
     index,
     joining,
     layout,
@@ -20,8 +21,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     ranges,
     rearrange,
     reduction,
-    scatter,
-    select,
+    scattering,
     shape,
     stacking,
     views,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rushlight.ops.copies import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
     from rushlight.ops.facts import *  # noqa: F403
+    from rushlight.ops.gathering import *  # noqa: F403
     from rushlight.ops.index import *  # noqa: F403
     from rushlight.ops.joining import *  # noqa: F403
     from rushlight.ops.layout import *  # noqa: F403
@@ -45,8 +46,7 @@ if TYPE_CHECKING:
     from rushlight.ops.ranges import *  # noqa: F403
     from rushlight.ops.rearrange import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
-    from rushlight.ops.scatter import *  # noqa: F403
-    from rushlight.ops.select import *  # noqa: F403
+    from rushlight.ops.scattering import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
     from rushlight.ops.stacking import *  # noqa: F403
     from rushlight.ops.views import *  # noqa: F403

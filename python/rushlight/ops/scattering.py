@@ -114,7 +114,7 @@ def _sum_gradients(K: Any, g: Any, x: Any, dim: int, index: Any, src: Any, out: 
 def _mean_gradients(K: Any, g: Any, x: Any, dim: int, index: Any, src: Any, out: Any, own: bool) -> Any:
     zeros = K.new_zeros(g, g.shape)
     counts = K.scatter_add(K.add(zeros, own), dim, index, K.add(K.new_zeros(g, index.shape), 1))
-    each = K.div(g, K.maximum(counts, 1))
+    each = K.div(g, K.add(counts, K.eq(counts, 0)))
     return each, K.gather(each, dim, index)
 
 
@@ -127,7 +127,8 @@ def _extreme_gradients(
     if not own:
         own_hits = K.scatter(own_hits, dim, index, 0)
     hits = K.add(K.new_zeros(g, src.shape), K.eq(src, K.gather(out, dim, index)))
-    each = K.div(g, K.maximum(K.scatter_add(own_hits, dim, index, hits), 1))
+    shares = K.scatter_add(own_hits, dim, index, hits)
+    each = K.div(g, K.add(shares, K.eq(shares, 0)))
     return K.mul(each, own_hits), K.mul(K.gather(each, dim, index), hits)
 
 
