@@ -11,6 +11,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     facts,
     gathering,
     index,
+    interchange,
     joining,
     layout,
     linalg,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from rushlight.ops.facts import *  # noqa: F403
     from rushlight.ops.gathering import *  # noqa: F403
     from rushlight.ops.index import *  # noqa: F403
+    from rushlight.ops.interchange import *  # noqa: F403
     from rushlight.ops.joining import *  # noqa: F403
     from rushlight.ops.layout import *  # noqa: F403
     from rushlight.ops.linalg import *  # noqa: F403

@@ -119,3 +119,28 @@ def _imag(input: Tensor) -> Tensor:
 
 Tensor.real = property(real)  # type: ignore[attr-defined]
 Tensor.imag = property(_imag)  # type: ignore[attr-defined]
+
+
+# ---- Methods only ----
+
+
+def _get_device(self: Tensor) -> int:
+    """The ordinal of the CUDA device, -1 on the CPU."""
+    return self.device.index or 0 if self.is_cuda else -1
+
+
+def _is_shared(self: Tensor) -> bool:
+    """Whether the memory is shared between processes: only a CUDA device's is."""
+    return self.is_cuda
+
+
+def _is_pinned(self: Tensor, device: Any = None) -> bool:
+    """False: memory on the CPU is never pinned."""
+    return False
+
+
+Tensor.get_device = _get_device  # type: ignore[attr-defined]
+Tensor.is_shared = _is_shared  # type: ignore[attr-defined]
+Tensor.is_pinned = _is_pinned  # type: ignore[attr-defined]
+Tensor.ndimension = Tensor.dim  # type: ignore[attr-defined]
+Tensor.is_meta = Tensor.is_mkldnn = Tensor.is_sparse_csr = False  # type: ignore[attr-defined]
