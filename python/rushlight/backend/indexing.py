@@ -246,38 +246,32 @@ def read_at(x: Array, indices: Sequence[Array | None]) -> Array:
             return x[index]
         except IndexError:  # also where PyTorch finds nothing and looks at no index
             pass
-    shape = _found_shape(x, indices)
-    return namespace(x).empty(shape, x.dtype) if 0 in shape else x[index]
+    places = _Places(x, indices)
+    if 0 in places.shape:
+        return namespace(x).empty(places.shape, x.dtype)
+    places.check_bounds()
+    return x[index]
 
 
 def write_at_(x: Array, indices: Sequence[Array | None], values: Any, accumulate: bool) -> None:
     """``x[indices] = values`` or, with repeated places adding up, ``+= values``."""
     index = _as_index(x, indices)
-    shape = None
     if hasattr(values, "shape"):
-        if values.dtype != x.dtype:
-            raise RuntimeError(
-                "Index put requires the source and destination dtypes match, got "
-                f"{named(x.dtype)} for the destination and {named(values.dtype)} for the source."
-            )
         values = without_leading_ones(values)
-    try:
-        if isinstance(x, np.ndarray):
-            try:
-                return _write(x, index, values, accumulate)
-            except IndexError:
-                pass
-        shape = _found_shape(x, indices)
-        np.broadcast_to(np.empty(getattr(values, "shape", ()), bool), shape)
-        if 0 not in shape:
-            _write(x, index, values, accumulate)
-    except ValueError as error:
-        if "read-only" in str(error):
-            raise RuntimeError(SHARED_MEMORY) from None
-        raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to "
-            f"indexing result of shape {list(shape or x[index].shape)}"
-        ) from None
+        arrays = [i for i in indices if i is not None]
+        if values.size == 1 and len(arrays) == 1 and arrays[0].dtype.kind == "b":
+            values = values.astype(x.dtype)  # one number through a mask may be of any type
+    if isinstance(x, np.ndarray) and getattr(values, "dtype", x.dtype) == x.dtype:
+        try:
+            return _write(x, index, values, accumulate)
+        except (IndexError, TypeError, ValueError):
+            pass
+    places = _Places(x, indices)
+    places.check_values(x, values)
+    if 0 not in places.shape:
+        places.check_bounds()
+        _write(x, index, values, accumulate)
+    return None
 
 
 write_at = out_of_place(write_at_)
@@ -289,7 +283,7 @@ def _as_index(x: Array, indices: Sequence[Array | None]) -> tuple[Any, ...]:
 
 
 def without_leading_ones(values: Array) -> Array:
-    """As PyTorch takes a value to write: without the first dimensions as long as they have size 1."""
+    """As PyTorch takes a value to write: without first dimensions of size 1."""
     leading = 0
     while leading < values.ndim and values.shape[leading] == 1:
         leading += 1
@@ -309,34 +303,63 @@ def add_at(x: Array, index: Any, values: Any) -> None:
     (xp.maximum if x.dtype.kind == "b" else xp.add).at(x, index, values)
 
 
-def _found_shape(x: Array, indices: Sequence[Array | None]) -> tuple[int, ...]:
-    """The shape of ``x[indices]``, after PyTorch's checks: none where nothing is found."""
-    dims, arrays, dim = [], [], 0
-    for item in indices:
-        mask = item is not None and item.dtype.kind == "b"
-        if item is not None:
-            arrays += item.nonzero() if mask else (item,)
-            dims += range(dim, dim + item.ndim) if mask else (dim,)
-        dim += item.ndim if mask else 1
-    try:
-        common = np.broadcast_shapes(*(a.shape for a in arrays))
-    except ValueError:
-        shapes = ", ".join(str(list(a.shape)) for a in arrays)
-        raise IndexError(
-            f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
-        ) from None
-    sizes = [x.shape[d] for d in dims]
-    if 0 in sizes and 0 not in common:
-        raise IndexError("index is out of bounds for dimension with size 0")
-    rest = [n for d, n in enumerate(x.shape) if d not in dims]
-    # The arrays' common shape stands where they did, or first if other dimensions part them.
-    start = dims[0] if dims == list(range(dims[0], dims[-1] + 1)) else 0
-    shape = (*rest[:start], *common, *rest[start:])
-    if 0 not in shape:
-        for array, dim, size in zip(arrays, dims, sizes, strict=True):
+class _Places:
+    """What a tuple of arrays finds, with PyTorch's checks in PyTorch's order.
+
+    Attributes:
+        shape: of what is found.
+    """
+
+    def __init__(self, x: Array, indices: Sequence[Array | None]) -> None:
+        dims: list[int] = []
+        self._arrays: list[Array] = []
+        dim = 0
+        for item in indices:
+            mask = item is not None and item.dtype.kind == "b"
+            if item is not None:
+                self._arrays += item.nonzero() if mask else (item,)
+                dims += range(dim, dim + item.ndim) if mask else (dim,)
+            dim += item.ndim if mask else 1
+        try:
+            common = np.broadcast_shapes(*(a.shape for a in self._arrays))
+        except ValueError:
+            shapes = ", ".join(str(list(a.shape)) for a in self._arrays)
+            raise IndexError(
+                "shape mismatch: indexing tensors could not be broadcast together with shapes "
+                f"{shapes}"
+            ) from None
+        self._sizes = [(d, x.shape[d]) for d in dims]
+        if 0 not in common and any(size == 0 for _, size in self._sizes):
+            raise IndexError("index is out of bounds for dimension with size 0")
+        rest = [n for d, n in enumerate(x.shape) if d not in dims]
+        # The common shape stands where the arrays did, or first if other dimensions part them.
+        start = dims[0] if dims == list(range(dims[0], dims[-1] + 1)) else 0
+        self.shape = (*rest[:start], *common, *rest[start:])
+
+    def check_values(self, x: Array, values: Any) -> None:
+        """Raises RuntimeError for values of another shape or type."""
+        if not hasattr(values, "shape"):
+            return
+        try:
+            np.broadcast_to(np.empty(values.shape, bool), self.shape)
+        except ValueError:
+            raise RuntimeError(
+                f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast "
+                f"to indexing result of shape {list(self.shape)}"
+            ) from None
+        if values.dtype != x.dtype:
+            raise RuntimeError(
+                "Index put requires the source and destination dtypes match, got "
+                f"{named(x.dtype)} for the destination and {named(values.dtype)} for the source."
+            )
+        if isinstance(x, np.ndarray) and not x.flags.writeable:
+            raise RuntimeError(SHARED_MEMORY)
+
+    def check_bounds(self) -> None:
+        """Raises IndexError for an index that is out of bounds; negative ones count back."""
+        for array, (dim, size) in zip(self._arrays, self._sizes, strict=True):
             for extreme in (int(array.min()), int(array.max())):
                 if not -size <= extreme < size:
                     raise IndexError(
                         f"index {extreme} is out of bounds for dimension {dim} with size {size}"
                     )
-    return shape

@@ -6,6 +6,7 @@ choose among its elements, all at once.
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -106,7 +107,7 @@ def read_at(input: Tensor, indices: Indices) -> Tensor:
     input=lambda K, g, indices, accumulate: g
     if accumulate
     else K.write_at(g, indices.unchanged(), 0, False),
-    values=lambda K, g, indices: K.read_at(g, indices.unchanged()),
+    values=lambda K, g, indices, values_shape: _part(K, g, (), indices, values_shape),
     node="IndexPutBackward0",
     inplace=True,
     method=False,
@@ -119,7 +120,7 @@ def write_at(
 
 @op(
     input=lambda K, g, index, indices: K.replaced(g, index, indices, 0),
-    value=lambda K, g, index, indices: _read(K, g, index, indices),
+    value=lambda K, g, index, indices, value_shape: _part(K, g, index, indices, value_shape),
     node="IndexPutBackward0",
     inplace=True,
     method=False,
@@ -130,9 +131,13 @@ def replaced(
     """A copy with ``[index][indices] = value``."""
 
 
-def _read(K: Any, g: Any, index: Items, indices: Indices | None) -> Any:
-    view = K.getitem(g, index)
-    return view if indices is None else K.read_at(view, indices.unchanged())
+def _part(K: Any, g: Any, index: Items, indices: Indices | None, shape: tuple[int, ...]) -> Any:
+    """The gradient of what was written, which may have had further dimensions of size 1."""
+    part = K.getitem(g, index) if index else g
+    if indices is not None:
+        part = K.read_at(part, indices.unchanged())
+    further = len(shape) - len(part.shape)
+    return K.reshape(part, (1,) * further + tuple(part.shape)) if further > 0 else part
 
 
 # ---- Taking an index apart ----
@@ -190,13 +195,19 @@ class _Parts:
         for position, item in enumerate(items):
             if item is Ellipsis:
                 self._whole(len(shape) - taken)
-            elif item is None:
+                continue
+            if self._dim > len(shape):  # a second Ellipsis went beyond the last dimension
+                raise IndexError(
+                    f"Dimension out of range (expected to be in range of [{-len(shape)}, "
+                    f"{len(shape) - 1}], but got {self._dim})"
+                )
+            if item is None:
                 self._insert()
                 self.last = inserted
             elif isinstance(item, slice):
                 self._slice(item, len(items) == 1)
             elif isinstance(item, int | np.integer) and not isinstance(item, bool):
-                self._select(int(item), position)
+                self._select(_number(item), position)
             else:
                 self._choose(item, position)
         self.sizes += shape[self._dim :]
@@ -212,9 +223,10 @@ class _Parts:
         self.sizes.append(1)
 
     def _slice(self, item: slice, alone: bool) -> None:
-        size = self._size(":", self._dim)
-        if item.step is not None and item.step <= 0:
-            raise ValueError("step must be greater than zero" if item.step else ZERO_STEP)
+        _check_step(item)
+        if self._dim >= len(self._shape) and not item.start and item.stop is None:
+            return  # all of nothing, after a mask that took more dimensions than it counts for
+        size = self._size(item, self._dim)
         start, stop, step = item.indices(size)
         if alone or (start, step) != (0, 1) or stop != size:
             self.last = sliced
@@ -225,8 +237,6 @@ class _Parts:
     def _select(self, index: int, position: int) -> None:
         size = self._size(index, position)
         if not -size <= index < size:
-            if abs(index) >> 63:
-                raise ValueError("Overflow when unpacking long long")
             raise IndexError(
                 f"index {index} is out of bounds for dimension {position} with size {size}"
             )
@@ -295,7 +305,18 @@ class _Parts:
 
 
 UNVERSIONED = ([0], 0)
-ZERO_STEP = "slice step cannot be zero"
+
+
+def _number(item: Any) -> int:
+    if abs(int(item)) >> 63:
+        raise ValueError("Overflow when unpacking long long")
+    return int(item)
+
+
+def _check_step(item: slice) -> None:
+    if item.step is not None and operator.index(item.step) <= 0:
+        words = "step must be greater than zero" if item.step else "slice step cannot be zero"
+        raise ValueError(words)
 
 
 def _array_of(item: Any) -> tuple[Any, tuple[list[int], int]]:
@@ -347,11 +368,13 @@ def _getitem(self: Tensor, index: Any) -> Tensor:
 def _parts(shape: tuple[int, ...], index: Any) -> _Parts:
     if not shape:
         if isinstance(index, int | np.integer) and not isinstance(index, bool):
+            _number(index)
             raise IndexError(
                 "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
                 "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
             )
         if isinstance(index, slice):
+            _check_step(index)
             raise IndexError("slice() cannot be applied to a 0-dim tensor.")
     return _Parts(shape, _items(index))
 
@@ -369,7 +392,7 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
         raise TypeError(f"can't assign a {_qualified(type(value))} to a {self.type()}")
     if index is False:
         return
-    parts = _parts(self._array.shape, index)
+    parts = _parts(self._array.shape, None if index is True else index)
     self.replaced_(tuple(parts.view), parts.indices(), value)
 
 
