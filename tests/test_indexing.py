@@ -111,8 +111,11 @@ def test_reading_gives_views_where_it_can() -> None:
 
 def test_writing_what_does_not_fit() -> None:
     x = rushlight.zeros(2, 3)
-    for index, value in [(0, rushlight.ones(2)), ([0, 1], rushlight.ones(3, 3))]:
-        with pytest.raises(RuntimeError, match=r"shape mismatch"):
+    for index, value, words in [
+        (0, rushlight.ones(2), r"The expanded size of the tensor \(3\) must match"),
+        ([0, 1], rushlight.ones(3, 3), r"shape mismatch: value tensor of shape \[3, 3\]"),
+    ]:
+        with pytest.raises(RuntimeError, match=words):
             x[index] = value
     assert x.sum().item() == 0
 

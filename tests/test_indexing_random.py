@@ -67,7 +67,9 @@ def draw_item(rng: random.Random, size: int, rest: tuple[int, ...]) -> Any:
         if rng.random() < 0.05:
             shape = (*shape[:-1], shape[-1] + 1)
         values = np.array([rng.random() < 0.5 for _ in range(int(np.prod(shape)))], bool)
-        return ("mask", values.reshape(shape), rng.choice(["bool", "bool", "uint8", "list", "numpy"]))
+        # PyTorch takes other forms of several dimensions for one, so that what follows is off.
+        forms = ["bool", "bool", "uint8", *(["list", "numpy"] if len(shape) == 1 else [])]
+        return ("mask", values.reshape(shape), rng.choice(forms))
     return ("wrong", rng.randrange(len(WRONG)))
 
 

@@ -142,14 +142,19 @@ def _infer(shape: Sequence[int], size: int) -> tuple[int, ...]:
 
 def reshape(x: Array, shape: Sequence[int]) -> Array:
     """The elements in another shape: a view where strides allow it."""
+    if min(shape, default=0) >= -1:
+        try:
+            return x.reshape(shape)
+        except ValueError:  # _infer says why
+            pass
     return x.reshape(_infer(shape, x.size))
 
 
 def view(x: Array, shape: Sequence[int]) -> Array:
     """The elements in another shape, as a view."""
-    target = _infer(shape, x.size)
     if x.flags.c_contiguous:
-        return x.reshape(target)
+        return reshape(x, shape)
+    target = _infer(shape, x.size)
     try:
         return x.reshape(target, copy=False)
     except ValueError:

@@ -238,10 +238,13 @@ def broadcast(x: Array, y: Array) -> tuple[Array, Array]:
 # ---- A tuple of arrays, one for each dimension or None for all of it ----
 
 
+_ALL = slice(None)
+
+
 def read_at(x: Array, indices: Sequence[Array | None]) -> Array:
     """``x[indices]``: a copy."""
     index = _as_index(x, indices)
-    if isinstance(x, np.ndarray):
+    if type(x) is np.ndarray:
         try:
             return x[index]
         except IndexError:  # also where PyTorch finds nothing and looks at no index
@@ -278,8 +281,10 @@ write_at = out_of_place(write_at_)
 
 
 def _as_index(x: Array, indices: Sequence[Array | None]) -> tuple[Any, ...]:
+    if type(x) is np.ndarray:
+        return tuple([_ALL if i is None else i for i in indices])
     place = namespace(x).asarray  # an index on the CPU goes with any device
-    return tuple(slice(None) if i is None else place(i) for i in indices)
+    return tuple([_ALL if i is None else place(i) for i in indices])
 
 
 def without_leading_ones(values: Array) -> Array:

@@ -104,7 +104,7 @@ def _declare(name: str, value: Any, doc: str) -> tuple[Any, Any, Any]:
     """Declares ``<name>(size)``, ``<name>_like(input)`` and ``input.new_<name>(size)``."""
 
     def function(*size: Any, dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
-        shape = _sizes(name, size, options.pop("size", None))
+        shape = _sizes(name, size, options.pop("size", None) if options else None)
         if name != "empty" and min(shape, default=0) < 0:
             raise RuntimeError(f"{name}: Dimension size must be non-negative.")
         order = None

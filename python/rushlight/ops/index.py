@@ -224,8 +224,6 @@ class _Parts:
 
     def _slice(self, item: slice, alone: bool) -> None:
         _check_step(item)
-        if self._dim >= len(self._shape) and not item.start and item.stop is None:
-            return  # all of nothing, after a mask that took more dimensions than it counts for
         size = self._size(item, self._dim)
         start, stop, step = item.indices(size)
         if alone or (start, step) != (0, 1) or stop != size:
@@ -339,12 +337,76 @@ def _array_of(item: Any) -> tuple[Any, tuple[list[int], int]]:
         )
     array = np.asarray(item)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"new(): invalid data type '{array.dtype}'")
+        if array.dtype.kind in "US":
+            raise TypeError(f"new(): invalid data type '{type(item[0]).__name__}'")
+        raise RuntimeError(f"Could not infer dtype of {type(item[-1]).__name__}")
     # A copy: NumPy's arrays have no version that would tell of a change.
     return array.astype(array.dtype if array.dtype.name in ("bool", "uint8") else "int64"), UNVERSIONED
 
 
 # ---- Reading and writing ----
+
+
+def _taken(tensor: Tensor, index: Any) -> tuple[Items, Callable[..., Tensor], Indices | None]:
+    """The index of a view, the op that takes it, and the arrays that then choose from it.
+
+    What needs no second look is recognised first; the rest, and what is wrong, goes to `_Parts`.
+    """
+    kind = type(index)
+    if kind is Tensor:
+        array = index._array
+        name = array.dtype.name
+        if (array.ndim and name == "int64" and tensor._array.ndim) or (
+            array.ndim and name == "bool" and array.shape == tensor._array.shape[: array.ndim]
+        ):
+            found = Indices((array,))
+            found.versions = ((index._counter, index._counter[0]),)
+            return (), aliased, found
+    elif kind is slice or kind is tuple or index is None or index is Ellipsis:
+        items = index if kind is tuple else (index,)
+        last = _plain(items, tensor._array.shape)
+        if last is not None:
+            return items, last, None
+    parts = _parts(tensor._array.shape, index)
+    return tuple(parts.view), parts.last, parts.indices()
+
+
+def _plain(items: Items, shape: tuple[int, ...]) -> Callable[..., Tensor] | None:
+    """The op for numbers, slices and None that all fit; None: look again."""
+    last: Callable[..., Tensor] = aliased
+    dim = 0
+    for position, item in enumerate(items):
+        kind = type(item)
+        if kind is slice:
+            start, stop, step = item.start, item.stop, item.step
+            if start is None and stop is None and step is None:
+                dim += 1
+                if len(items) == 1:
+                    last = sliced
+                continue
+            if not (
+                (start is None or type(start) is int)
+                and (stop is None or type(stop) is int)
+                and (step is None or (type(step) is int and step > 0))
+            ):
+                return None
+            last = sliced
+            dim += 1
+        elif kind is int:
+            if dim >= len(shape) or not -shape[dim] <= item < shape[dim]:
+                return None
+            last = selected
+            dim += 1
+        elif item is None:
+            last = inserted
+        elif item is Ellipsis:
+            following = [i for i in items[position + 1 :] if i is not None]
+            if any(i is Ellipsis for i in following) or dim > len(shape) - len(following):
+                return None
+            dim = len(shape) - len(following)
+        else:
+            return None
+    return last if dim <= len(shape) else None
 
 
 def _getitem(self: Tensor, index: Any) -> Tensor:
@@ -354,15 +416,14 @@ def _getitem(self: Tensor, index: Any) -> Tensor:
         IndexError: out of range, too many indices, or an index of a floating type.
         ValueError: for a slice whose step is not positive.
     """
-    shape = self._array.shape
-    if type(index) is int and shape and -shape[0] <= index < shape[0]:
-        return select(self, 0, index)
-    parts = _parts(shape, index)
-    indices = parts.indices()
+    if type(index) is int:
+        shape = self._array.shape
+        if shape and -shape[0] <= index < shape[0]:
+            return select(self, 0, index)
+    items, take, indices = _taken(self, index)
     if indices is None:
-        return parts.last(self, tuple(parts.view))
-    view = self if parts.last is aliased else parts.last(self, tuple(parts.view))
-    return read_at(view, indices)
+        return take(self, items)
+    return read_at(self if take is aliased else take(self, items), indices)
 
 
 def _parts(shape: tuple[int, ...], index: Any) -> _Parts:
@@ -392,8 +453,8 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
         raise TypeError(f"can't assign a {_qualified(type(value))} to a {self.type()}")
     if index is False:
         return
-    parts = _parts(self._array.shape, None if index is True else index)
-    self.replaced_(tuple(parts.view), parts.indices(), value)
+    items, _, indices = _taken(self, None if index is True else index)
+    self.replaced_(items, indices, value)
 
 
 def _qualified(kind: type) -> str:
