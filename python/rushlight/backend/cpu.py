@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from rushlight import _kernels
+from rushlight.backend import common, indexing
 from rushlight._kernels import *  # noqa: F403
 from rushlight.backend.arrangement import *  # noqa: F403
 from rushlight.backend.common import *  # noqa: F403
-from rushlight.backend.common import getitem, out_of_place
+from rushlight.backend.common import getitem
 from rushlight.backend.indexing import *  # noqa: F403
-from rushlight.backend.indexing import without_leading_ones, write_at_
+from rushlight.backend.indexing import write_at_
 from rushlight.backend.scattering import *  # noqa: F403
 
 Array = np.ndarray[Any, Any]
@@ -78,7 +79,7 @@ def replaced_(x: Array, index: Any, indices: Any, value: Any) -> None:
         write_at_(view, indices, value, False)
         return
     if view.shape != getattr(value, "shape", view.shape):
-        value = _kernels.expand(without_leading_ones(value), view.shape)
+        value = _kernels.expand(indexing.without_leading_ones(value), view.shape)
     _kernels.assign(view, value)
 
 
@@ -87,4 +88,4 @@ def fill_(x: Array, value: Any) -> None:
     _kernels.assign(x, value)
 
 
-replaced = out_of_place(replaced_)
+replaced = common.out_of_place(replaced_)

@@ -18,6 +18,7 @@ from rushlight.backend.common import (
     out_of_place,
     outside,
 )
+from rushlight.backend.folding import add_at
 from rushlight.dtypes import LEGACY_NAMES
 from rushlight.size import wrap
 
@@ -300,12 +301,6 @@ def _write(x: Array, index: Any, values: Any, accumulate: bool) -> None:
         add_at(x, index, values)
     else:
         x[index] = values
-
-
-def add_at(x: Array, index: Any, values: Any) -> None:
-    """``x[index] += values``, where repeated places add up."""
-    xp = namespace(x)
-    (xp.maximum if x.dtype.kind == "b" else xp.add).at(x, index, values)
 
 
 class _Places:

@@ -6,10 +6,11 @@ A kernel ``<name>_`` writes into its first argument; ``<name>`` gives a copy wit
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rushlight.backend.common import check_bounds, namespace, number_for, out_of_place
+from rushlight.backend.folding import fold, occurrences, on_elements
 from rushlight.size import wrap
 
 __all__ = [
@@ -61,15 +62,15 @@ def scatter_(
             elements[flat] = values
         else:
             terms = namespace(x).broadcast_to(namespace(x).asarray(values, x.dtype), flat.shape)
-            _fold(reduce, elements, flat, terms)
+            fold(reduce, elements, flat, terms)
 
-    _on_elements(x, write)
+    on_elements(x, write)
 
 
 def scatter_add_(x: Array, dim: int, index: Array, src: Array) -> None:
     """``x[index[i][j]][j] += src[i][j]`` for ``dim = 0``."""
     flat, values = _places_and_values(x, dim, index, src)
-    _on_elements(x, lambda elements: _fold("add", elements, flat, values))
+    on_elements(x, lambda elements: fold("add", elements, flat, values))
 
 
 _UFUNCS = {"sum": "add", "mean": "add", "prod": "multiply", "amax": "maximum", "amin": "minimum"}
@@ -87,22 +88,22 @@ def scatter_reduce_(
 
     def write(elements: Array) -> None:
         if include_self:
-            _fold(_UFUNCS[reduce], elements, flat, values)
+            fold(_UFUNCS[reduce], elements, flat, values)
         else:
-            first, later = _occurrences(flat)
+            first, later = occurrences(flat)
             elements[flat[first]] = values[first]
-            _fold(_UFUNCS[reduce], elements, flat[later], values[later])
+            fold(_UFUNCS[reduce], elements, flat[later], values[later])
         if reduce == "mean":
             _divide(elements, flat, include_self)
 
-    _on_elements(x, write)
+    on_elements(x, write)
 
 
 def _divide(sums: Array, flat: Array, include_self: bool) -> None:
     """By the number of terms; integers are rounded down."""
     xp = namespace(sums)
     counts = xp.full(sums.shape, int(include_self), "int64")
-    _fold("add", counts, flat, xp.ones(flat.shape, "int64"))
+    fold("add", counts, flat, xp.ones(flat.shape, "int64"))
     counts = xp.maximum(counts, 1)
     means = sums // counts if sums.dtype.kind in "iu" else sums / counts
     sums[...] = means.astype(sums.dtype)
@@ -133,11 +134,11 @@ def put_(x: Array, index: Array, source: Array, accumulate: bool) -> None:
 
     def write(elements: Array) -> None:
         if accumulate:
-            _fold("add", elements, flat, values)
+            fold("add", elements, flat, values)
         else:
             elements[flat] = values
 
-    _on_elements(x, write)
+    on_elements(x, write)
 
 
 scatter = out_of_place(scatter_)
@@ -217,37 +218,3 @@ def _places_and_values(x: Array, dim: int, index: Array, src: Any) -> tuple[Arra
     if tensor is not None:
         src = _line(tensor)[tuple(slice(n) for n in places.shape)].reshape(-1)
     return _flat(target.shape, dim, places).reshape(-1), src
-
-
-def _on_elements(x: Array, write: Callable[[Array], None]) -> None:
-    """Calls `write` with the elements of `x` in one dimension, whatever its strides."""
-    if x.flags.c_contiguous:
-        write(x.reshape(-1))
-        return
-    elements = x.copy().reshape(-1)
-    write(elements)
-    x[...] = elements.reshape(x.shape)
-
-
-def _occurrences(flat: Array) -> tuple[Array, Array]:
-    """The positions of the first occurrence of each index, and a mask of all the others."""
-    xp = namespace(flat)
-    first = xp.unique(flat, return_index=True)[1]
-    later = xp.ones(flat.shape, bool)
-    later[first] = False
-    return first, later
-
-
-def _fold(ufunc: str, x: Array, index: Array, values: Array) -> None:
-    """``x[index] = ufunc(x[index], values)``, value after value where an index is repeated."""
-    xp = namespace(x)
-    if ufunc == "add" and x.dtype.kind == "b":
-        ufunc = "maximum"
-    at = getattr(getattr(xp, ufunc), "at", None)
-    if at is not None and (ufunc != "multiply" or hasattr(x, "__array_interface__")):
-        at(x, index, values)
-        return
-    while index.size:  # CuPy cannot multiply so: in each round, the first value of every place
-        first, later = _occurrences(index)
-        x[index[first]] = x[index[first]] * values[first]
-        index, values = index[later], values[later]

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.backend.common import getitem, out_of_place
+from rushlight.backend import common, indexing
+from rushlight.backend.common import getitem
 from rushlight.backend.cuda.checks import check_destination, refuse
 from rushlight.backend.cuda.pointwise import assign, result_type
 from rushlight.backend.cuda.runtime import cp
-from rushlight.backend.indexing import without_leading_ones, write_at_
+from rushlight.backend.indexing import write_at_
 
 __all__ = [
     "arange",
@@ -103,7 +104,7 @@ def replaced_(x: Any, index: Any, indices: Any, value: Any) -> None:
         write_at_(view, indices, value, False)
         return
     if view.shape != getattr(value, "shape", view.shape):
-        value = expand(without_leading_ones(value), view.shape)
+        value = expand(indexing.without_leading_ones(value), view.shape)
     assign(view, value)
 
 
@@ -112,4 +113,4 @@ def fill_(x: Any, value: Any) -> None:
     assign(x, value)
 
 
-replaced = out_of_place(replaced_)
+replaced = common.out_of_place(replaced_)
