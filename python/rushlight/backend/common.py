@@ -18,17 +18,21 @@ from rushlight.size import wrap
 __all__ = [
     "diagonal",
     "getitem",
+    "joined",
     "narrow",
     "new_zeros",
     "permute",
     "plane_gather",
     "reshape",
     "select",
+    "split",
     "squeeze",
     "transpose",
+    "unbind",
     "unfold",
     "unsqueeze",
     "view",
+    "zeros_like",
 ]
 
 Array = Any
@@ -46,6 +50,12 @@ SHARED_MEMORY = (
 def namespace(x: Array) -> Any:
     """NumPy or CuPy, whichever `x` belongs to."""
     return x.__array_namespace__()
+
+
+def address(x: Array) -> int:
+    """Where the first element lies."""
+    interface = getattr(x, "__array_interface__", None)
+    return int(interface["data"][0]) if interface is not None else int(x.data.ptr)
 
 
 def out_of_place(change: Callable[..., None]) -> Callable[..., Array]:
@@ -113,7 +123,40 @@ def number_for(dtype: np.dtype[Any], value: Any) -> Any:
     )
 
 
+def zeros_like(x: Array) -> Array:
+    """Zeros of the shape and type of `x`."""
+    return namespace(x).zeros(x.shape, x.dtype)
+
+
+def joined(
+    parts: Sequence[Array | None], shape: Sequence[int], dim: int, sizes: Sequence[int]
+) -> Array:
+    """An array of `shape` of which each part, or zeros where it is None, fills a size of `dim`."""
+    known = next(p for p in parts if p is not None)
+    out = namespace(known).zeros(tuple(shape), known.dtype)
+    start = 0
+    for part, size in zip(parts, sizes, strict=True):
+        if part is not None:
+            out[(slice(None),) * dim + (slice(start, start + size),)] = part
+        start += size
+    return out
+
+
 # ---- Views ----
+
+
+def split(x: Array, dim: int, sizes: Sequence[int]) -> list[Array]:
+    """Views of consecutive slices along `dim`, of the given sizes."""
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    before = (slice(None),) * dim
+    slices = (slice(a, a + n) for a, n in zip(starts, sizes, strict=True))
+    return [x[(*before, s)] for s in slices]
+
+
+def unbind(x: Array, dim: int) -> list[Array]:
+    """The views of all slices along `dim`."""
+    before = (slice(None),) * dim
+    return [x[(*before, i, ...)] for i in range(x.shape[dim])]
 
 
 def _infer(shape: Sequence[int], size: int) -> tuple[int, ...]:

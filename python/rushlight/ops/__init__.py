@@ -25,6 +25,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     scattering,
     shape,
     stacking,
+    strided,
     views,
     windows,
 )
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from rushlight.ops.scattering import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
     from rushlight.ops.stacking import *  # noqa: F403
+    from rushlight.ops.strided import *  # noqa: F403
     from rushlight.ops.views import *  # noqa: F403
     from rushlight.ops.windows import *  # noqa: F403
 

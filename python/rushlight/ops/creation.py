@@ -13,7 +13,7 @@ from rushlight.backend.common import number_for
 from rushlight.devices import device as Device  # noqa: N812 - `device` is an argument's name
 from rushlight.layouts import Order, dense_order, inverse, order_of, preserve_format, strided
 from rushlight.layouts import memory_format as MemoryFormat  # noqa: N812 - an argument's name
-from rushlight.ops._codegen import sizes_of
+from rushlight.ops._arguments import sizes_of
 from rushlight.ops._registry import composed
 from rushlight.tensor import Tensor, refuse
 

@@ -20,3 +20,4 @@ from rushlight.backend.cuda.reduction import *  # noqa: F403
 from rushlight.backend.cuda.runtime import *  # noqa: F403
 from rushlight.backend.indexing import *  # noqa: F403
 from rushlight.backend.scattering import *  # noqa: F403
+from rushlight.backend.strided import *  # noqa: F403
