@@ -120,12 +120,6 @@ class Tensor(Variable):
         """Bytes of all elements."""
         return self._array.nbytes  # type: ignore[no-any-return]
 
-    def stride(self, dim: int | None = None) -> Any:
-        """The steps, in elements, from one index to the next, of all dimensions or of `dim`."""
-        size = self._array.itemsize
-        strides = tuple(s // size for s in self._array.strides)
-        return strides if dim is None else strides[wrap_dim(dim, self.ndim, scalar=False)]
-
     def data_ptr(self) -> int:
         """The address of the first element."""
         return address(self._array)
@@ -133,10 +127,6 @@ class Tensor(Variable):
     def storage_offset(self) -> int:
         """The position of the first element in the memory that it belongs to, in elements."""
         return memory_of(self._array)[2]
-
-    def is_contiguous(self) -> bool:
-        """Whether the elements lie in memory without gaps, the last dimension fastest."""
-        return self._array.flags.c_contiguous  # type: ignore[no-any-return]
 
     def is_floating_point(self) -> bool:
         """Whether the element type is floating."""
@@ -319,6 +309,9 @@ class Tensor(Variable):
         unbind: Callable[..., tuple[Tensor, ...]]
         max: Callable[..., Any]
         min: Callable[..., Any]
+
+        is_contiguous: Callable[..., bool]
+        stride: Callable[..., Any]
 
         def __getattr__(self, name: str) -> Callable[..., Tensor]: ...
         def __getitem__(self, index: Any) -> Tensor: ...

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from rushlight import _kernels
+from rushlight.dtypes import LEGACY_NAMES
 from rushlight.size import wrap
 
 __all__ = [
@@ -86,6 +87,11 @@ def check_bounds(index: Array, dim: int, size: int) -> None:
         raise RuntimeError(f"index {found} is out of bounds for dimension {dim} with size {size}")
 
 
+def named(dtype: Any) -> str:
+    """PyTorch's name of an element type in messages, such as ``Float``."""
+    return LEGACY_NAMES.get(dtype.name, dtype.name)
+
+
 _C_NAMES = {
     "uint8": "uint8_t",
     "int8": "int8_t",
@@ -118,9 +124,13 @@ def number_for(dtype: np.dtype[Any], value: Any) -> Any:
         with np.errstate(over="ignore"):
             if not math.isfinite(value) or np.isfinite(np.asarray(value).astype(dtype)):
                 return value
-    raise RuntimeError(
-        f"value cannot be converted to type {_C_NAMES.get(dtype.name, dtype.name)} without overflow"
-    )
+    raise overflow(dtype)
+
+
+def overflow(dtype: np.dtype[Any]) -> RuntimeError:
+    """A number that no element of this type can hold."""
+    name = _C_NAMES.get(dtype.name, dtype.name)
+    return RuntimeError(f"value cannot be converted to type {name} without overflow")
 
 
 def zeros_like(x: Array) -> Array:
@@ -228,9 +238,9 @@ def squeeze(x: Array, dims: Sequence[int] | None) -> Array:
 
 def unsqueeze(x: Array, dim: int) -> Array:
     """A view with a dimension of size 1 inserted at `dim`."""
-    index: list[Any] = [slice(None)] * x.ndim
-    index.insert(dim if dim >= 0 else dim + x.ndim + 1, None)
-    return x[tuple(index)]
+    shape = list(x.shape)
+    shape.insert(dim if dim >= 0 else dim + x.ndim + 1, 1)
+    return x.reshape(shape)  # which needs no copy, and keeps strides as PyTorch counts them
 
 
 def narrow(x: Array, dim: int, start: int, length: int) -> Array:

@@ -96,7 +96,7 @@ def replaced_(x: Array, index: Any, indices: Any, value: Any) -> None:
 
 def fill_(x: Array, value: Any) -> None:
     """Writes one value everywhere."""
-    _kernels.assign(x, value)
+    _kernels.assign(x, common.number_for(x.dtype, value))
 
 
 replaced = common.out_of_place(replaced_)

@@ -10,16 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from rushlight import _kernels
 from rushlight.backend.common import (
     SHARED_MEMORY,
     check_bounds,
+    named,
     namespace,
     number_for,
     out_of_place,
     outside,
 )
 from rushlight.backend.folding import add_at
-from rushlight.dtypes import LEGACY_NAMES
 from rushlight.size import wrap
 
 __all__ = [
@@ -39,11 +40,6 @@ __all__ = [
 ]
 
 Array = Any
-
-
-def named(dtype: Any) -> str:
-    """PyTorch's name of an element type in messages, such as ``Float``."""
-    return LEGACY_NAMES.get(dtype.name, dtype.name)
 
 
 # ---- Slices ----
@@ -191,7 +187,7 @@ def masked_select(x: Array, mask: Array) -> Array:
     """The elements where `mask` is true, in one dimension; both broadcast."""
     if mask.dtype.kind != "b":
         raise RuntimeError("masked_select: expected BoolTensor for mask")
-    x, mask = broadcast(x, mask)
+    mask, x = broadcast(mask, x)
     return x[mask]
 
 
@@ -242,12 +238,25 @@ def broadcast(x: Array, y: Array) -> tuple[Array, Array]:
 _ALL = slice(None)
 
 
+def _one_array(x: Array, indices: Sequence[Array | None]) -> Array:
+    """What the indices find; `take` is the quicker way where one array is among them."""
+    *before, last = indices
+    if last is not None and last.dtype.kind != "b" and all(i is None for i in before):
+        return x.take(last, axis=len(before))
+    return x[_as_index(x, indices)]
+
+
+def _contiguous(x: Array) -> Array:
+    """NumPy's result may follow the order in which it went through the indices."""
+    return x if x.flags.c_contiguous else _kernels.copy(x)
+
+
 def read_at(x: Array, indices: Sequence[Array | None]) -> Array:
     """``x[indices]``: a copy."""
     index = _as_index(x, indices)
     if type(x) is np.ndarray:
         try:
-            return x[index]
+            return _contiguous(_one_array(x, indices) if len(indices) > 1 else x[index])
         except IndexError:  # also where PyTorch finds nothing and looks at no index
             pass
     places = _Places(x, indices)

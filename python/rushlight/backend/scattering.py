@@ -9,7 +9,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from rushlight.backend.common import check_bounds, namespace, number_for, out_of_place
+from rushlight.backend.common import (
+    check_bounds,
+    named,
+    namespace,
+    number_for,
+    out_of_place,
+)
 from rushlight.backend.folding import fold, occurrences, on_elements
 from rushlight.size import wrap
 
@@ -122,7 +128,7 @@ def put_(x: Array, index: Array, source: Array, accumulate: bool) -> None:
     if x.dtype != source.dtype:
         raise RuntimeError(
             "put_(): self and source expected to have the same dtype, but got self.dtype = "
-            f"{x.dtype} and source.dtype = {source.dtype}"
+            f"{named(x.dtype)} and source.dtype = {named(source.dtype)}"
         )
     if index.size != source.size:
         raise IndexError(
@@ -157,7 +163,7 @@ def _check_integers(name: str, index: Array) -> None:
 
 def _check_flat(name: str, x: Array, index: Array) -> None:
     if index.dtype.name != "int64":
-        raise RuntimeError(f"{name}(): Expected a long tensor for index, but got {index.dtype}")
+        raise RuntimeError(f"{name}(): Expected a long tensor for index, but got {named(index.dtype)}")
     if index.size:
         for found in (int(index.min()), int(index.max())):
             if x.size and not -x.size <= found < x.size:

@@ -1,4 +1,4 @@
-"""Views as copies, ``<name>_copy``; and a tensor's own shape changed, ``<name>_``."""
+"""Views as copies, ``<name>_copy``; a tensor's own shape changed, ``<name>_``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rushlight import dtypes
-from rushlight.ops import index, shape, views
-from rushlight.ops._registry import composed
+from rushlight.autograd.grad_mode import state as grad_state
+from rushlight.autograd.node import AccumulateGrad
+from rushlight.autograd.views import check_in_place
+from rushlight.layouts import contiguous_format
+from rushlight.ops import index, shape, strided, views
+from rushlight.ops._arguments import written
+from rushlight.ops._registry import composed, find
 from rushlight.tensor import Tensor
 
 # ---- Views as copies ----
@@ -20,27 +25,17 @@ def _copy(name: str, take: Callable[..., Any]) -> None:
     @functools.wraps(take)
     def function(input: Tensor, *args: Any, out: Any = None, **options: Any) -> Any:
         result = take(input, *args, **options)
-        if isinstance(result, tuple):
-            return _several(name, [x.clone() for x in result], out)
-        if out is None:
-            return result.clone()
-        return out.resize_(result.shape).copy_(result)
+        many = type(result) is tuple
+        copies = tuple(map(_copied, result)) if many else _copied(result)
+        return copies if out is None else written(f"{name}_copy", out, copies)
 
     function.__name__ = function.__qualname__ = f"{name}_copy"
     function.__doc__ = f"`{name}`, but a copy."
     composed(method=False)(function)
 
 
-def _several(name: str, copies: list[Tensor], out: Any) -> Any:
-    if out is None:
-        return tuple(copies)
-    if len(out) != len(copies):
-        raise RuntimeError(
-            f"{name}_copy_out() expected an out= argument of size {len(copies)}, got size {len(out)}"
-        )
-    for target, x in zip(out, copies, strict=True):
-        target.resize_(x.shape).copy_(x)
-    return None
+def _copied(view: Tensor) -> Tensor:
+    return view.clone(memory_format=contiguous_format)
 
 
 def _slice(
@@ -63,6 +58,7 @@ def _view(input: Tensor, *size: Any, dtype: Any = None) -> Tensor:
 
 for _name, _take in {
     "alias": _alias,
+    "as_strided": strided.as_strided,
     "detach": Tensor.detach,
     "diagonal": views.diagonal,
     "expand": shape.expand,
@@ -80,7 +76,57 @@ for _name, _take in {
     "view": _view,
 }.items():
     _copy(_name, _take)
-_copy("narrow", shape.narrow)
+
+
+def _narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+    if dim >= max(input.ndim, 1):
+        raise RuntimeError(
+            "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false."
+        )
+    return shape.narrow(input, dim, start, length)
+
+
+_copy("narrow", _narrow)
+Tensor.narrow_copy = find("narrow_copy")  # type: ignore[attr-defined]
+
+
+# ---- The shape of a tensor itself ----
+
+
+def _own(name: str, take: Callable[..., Tensor]) -> None:
+    """Declares ``<name>_``: the tensor becomes the view that `take` gives of it."""
+
+    @functools.wraps(take)
+    def function(self: Tensor, *args: Any, **options: Any) -> Tensor:
+        if grad_state.enabled and self.requires_grad:
+            check_in_place(self, f"{name}_")
+        taken = take(self, *args, **options)
+        self._array = taken._array
+        edge = self._edge
+        if taken._edge is not None:
+            self._edge = taken._edge
+        elif edge is not None and type(edge[0]) is AccumulateGrad:
+            edge[0].shape = taken._array.shape
+        self._changed()
+        if self._view is not None:  # its edge is right at this version
+            self._view = (self._view[0], self._counter[0], self._view[2])
+        return self
+
+    function.__name__ = function.__qualname__ = f"{name}_"
+    function.__doc__ = f"`{name}` in place: this tensor's own dimensions change."
+    setattr(Tensor, f"{name}_", function)
+
+
+for _name, _take in {
+    "as_strided": strided.as_strided,
+    "squeeze": shape.squeeze,
+    "swapaxes": shape.transpose,
+    "swapdims": shape.transpose,
+    "t": shape.t,
+    "transpose": shape.transpose,
+    "unsqueeze": shape.unsqueeze,
+}.items():
+    _own(_name, _take)
 
 
 # ---- Splits without restrictions ----

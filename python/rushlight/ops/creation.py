@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from rushlight import dtypes, errors
+from rushlight import dtypes
 from rushlight.backend import device_kernels
 from rushlight.backend.common import number_for
 from rushlight.devices import device as Device  # noqa: N812 - `device` is an argument's name
 from rushlight.layouts import Order, dense_order, inverse, order_of, preserve_format, strided
 from rushlight.layouts import memory_format as MemoryFormat  # noqa: N812 - an argument's name
-from rushlight.ops._arguments import sizes_of
+from rushlight.ops._arguments import sizes_of, written
 from rushlight.ops._registry import composed
+from rushlight.size import Size
 from rushlight.tensor import Tensor, refuse
 
 
@@ -35,19 +36,10 @@ def finish(
         array = device_kernels(device).asarray(array)
     tensor = Tensor._wrap(array)
     if out is not None:
-        return into(out, tensor)
+        return written("finish", out, tensor)  # type: ignore[no-any-return]
     if requires_grad:
         tensor.requires_grad = True
     return tensor
-
-
-def into(out: Tensor, result: Tensor) -> Tensor:
-    """Writes a result over a tensor, which is resized and returned."""
-    if result.is_floating_point() and not out.is_floating_point():
-        raise errors.wrong_out_type(result._array.dtype, out._array.dtype)
-    if out.shape != result.shape:
-        out.resize_(result.shape)
-    return out.copy_(result)  # type: ignore[no-any-return]
 
 
 def _check_options(options: dict[str, Any]) -> None:
@@ -230,6 +222,16 @@ def new_tensor(
     """A tensor of `data`, with the dtype and device of this one."""
     options.setdefault("device", input.device)
     return tensor(data, dtype=input.dtype if dtype is None else dtype, **options)
+
+
+def _new(self: Tensor, *args: Any) -> Tensor:
+    """The legacy constructor with this dtype and device: sizes, or data."""
+    if len(args) == 1 and not isinstance(args[0], int | Size):
+        return new_tensor(self, args[0])
+    return new_empty(self, *(args or (0,)))
+
+
+Tensor.new = _new  # type: ignore[attr-defined]
 
 
 @composed(method=False)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.backend.common import number_for
 from rushlight.backend import kernels_of
-from rushlight.backend.indexing import broadcast
+from rushlight.backend.common import number_for
+from rushlight.ops._arguments import written
 from rushlight.ops._registry import composed, op
 from rushlight.ops.pointwise import Number
 from rushlight.tensor import Tensor
@@ -141,16 +141,16 @@ def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False)
 
     Args:
         input: of any type; with `as_tuple` a number counts as one dimension.
-        out: not supported.
+        out: where to write the rows.
         as_tuple: the columns, each as a tensor of its own, as an index takes them.
     """
-    if out is not None:
-        raise NotImplementedError("nonzero(): out is not supported")
     array = input._array
     if as_tuple and array.ndim == 0:
         array = array.reshape(1)
     rows = Tensor._wrap(kernels_of(array).nonzero(array))
-    return rows.unbind(1) if as_tuple else rows
+    if as_tuple:
+        return rows.unbind(1)
+    return rows if out is None else written("nonzero", out, rows)
 
 
 @composed()

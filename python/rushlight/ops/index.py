@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from rushlight import errors
-from rushlight.backend.common import number_for
+from rushlight.backend.common import number_for, overflow
 from rushlight.ops._registry import composed, op
 from rushlight.ops.pointwise import Number
 from rushlight.tensor import Tensor
@@ -449,6 +449,8 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
     """
     if isinstance(value, bool | int | float):
         value = number_for(self._array.dtype, value)
+    elif isinstance(value, complex):
+        raise overflow(self._array.dtype)
     elif not isinstance(value, Tensor):
         raise TypeError(f"can't assign a {_qualified(type(value))} to a {self.type()}")
     if index is False:
@@ -468,7 +470,7 @@ Tensor.__setitem__ = _setitem  # type: ignore[method-assign]
 @composed()
 def index_put(
     input: Tensor,
-    indices: Sequence[Tensor | None],
+    indices: Sequence[Tensor],
     values: Tensor,
     accumulate: bool = False,
 ) -> Tensor:
@@ -476,31 +478,38 @@ def index_put(
 
     Args:
         input: what is copied.
-        indices: tensors of int64, int32 or bool, for the first dimensions; None for all of one.
+        indices: tensors of int64, int32 or bool, for the first dimensions.
         values: of the dtype of `input`, broadcast.
         accumulate: add.
     """
-    return write_at(input, _indices(input, indices), values, accumulate)
+    return write_at(input, _indices(input, indices, values), values, accumulate)
 
 
 @composed(name="index_put_")
 def index_put_(
     input: Tensor,
-    indices: Sequence[Tensor | None],
+    indices: Sequence[Tensor],
     values: Tensor,
     accumulate: bool = False,
 ) -> Tensor:
     """`index_put` in place."""
-    return input.write_at_(_indices(input, indices), values, accumulate)
+    return input.write_at_(_indices(input, indices, values), values, accumulate)
 
 
-def _indices(input: Tensor, indices: Sequence[Tensor | None]) -> Indices:
+def _indices(input: Tensor, indices: Sequence[Tensor], values: Tensor) -> Indices:
     if isinstance(indices, Tensor) or not isinstance(indices, Sequence):
         raise TypeError(
             "index_put(): argument 'indices' (position 2) must be tuple of Tensors, not "
             f"{type(indices).__name__}"
         )
-    items = tuple(slice(None) if i is None else i for i in indices)
+    for i, item in enumerate(indices):
+        if not isinstance(item, Tensor):
+            raise TypeError(
+                f"expected Tensor as element {i} in argument 1, but got {type(item).__name__}"
+            )
+    if not isinstance(values, Tensor):
+        raise errors.wrong_argument("index_put", "values", values)
+    items = tuple(indices)
     taken = sum(map(_takes, items))
     if taken > input.ndim:
         raise IndexError(

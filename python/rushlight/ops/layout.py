@@ -13,6 +13,7 @@ from rushlight.layouts import memory_format as MemoryFormat  # noqa: N812 - an a
 from rushlight.ops._registry import composed, op
 from rushlight.ops.creation import empty, kept_order
 from rushlight.ops.rearrange import listed
+from rushlight.size import wrap
 from rushlight.tensor import Tensor
 
 # ---- Copies ----
@@ -49,6 +50,8 @@ def contiguous(input: Tensor, memory_format: MemoryFormat = contiguous_format) -
     if memory_format is contiguous_format and input._array.flags.c_contiguous:
         return input
     if memory_format is preserve_format:
+        if _lies_in(input._array, None):
+            return input
         raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
     order = order_of(memory_format, input.ndim)
     return input if _lies_in(input._array, order) else copied(input, order)
@@ -68,12 +71,28 @@ def _is_contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format
     return _lies_in(self._array, order)
 
 
+def _stride(self: Tensor, dim: int | None = None) -> Any:
+    """The steps, in elements, from one index to the next, of all dimensions or of `dim`."""
+    array = self._array
+    strides = [s // array.itemsize for s in array.strides]
+    if array.size == 0 and array.flags.c_contiguous:
+        sizes = [max(n, 1) for n in array.shape]
+        strides = [math.prod(sizes[d + 1 :]) for d in range(len(sizes))]
+    elif 0 in strides:  # NumPy's for a dimension that an index inserted; PyTorch's is as if kept
+        for d in reversed(range(len(strides))):
+            if strides[d] == 0 and array.shape[d] == 1:
+                last = d == len(strides) - 1
+                strides[d] = 1 if last else strides[d + 1] * array.shape[d + 1]
+    return tuple(strides) if dim is None else strides[wrap(dim, len(strides), scalar=False)]
+
+
 def _dim_order(self: Tensor) -> tuple[int, ...]:
     """The dimensions from the outermost in memory to the innermost."""
     return kept_order(self._array, None) or tuple(range(self.ndim))
 
 
-Tensor.is_contiguous = _is_contiguous  # type: ignore[attr-defined]
+Tensor.is_contiguous = _is_contiguous  # type: ignore[method-assign]
+Tensor.stride = _stride  # type: ignore[method-assign]
 Tensor.dim_order = _dim_order  # type: ignore[attr-defined]
 Tensor.layout = property(lambda self: strided)  # type: ignore[attr-defined]
 

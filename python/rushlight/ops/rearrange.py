@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rushlight.ops._arguments import written
 from rushlight.ops._registry import composed, op
 from rushlight.size import wrap, wrap_all
 from rushlight.tensor import Tensor
@@ -180,9 +181,10 @@ def repeat_interleave(
         if repeats < 0:
             raise RuntimeError("Repeats must be non-negative")
         shape = input._array.shape
-        wide = input.unsqueeze(dim + 1)
-        wide = wide.expand(*shape[: dim + 1], repeats, *shape[dim + 1 :])
-        return wide.flatten(dim, dim + 1) if input.ndim else wide.reshape(repeats)
+        wide = input.unsqueeze(dim + 1) if input.ndim else input
+        copy = wide.expand(*shape[: dim + 1], repeats, *shape[dim + 1 :]).contiguous()
+        copy = copy if repeats != 1 else copy.clone()
+        return copy.flatten(dim, dim + 1) if input.ndim else copy
     if repeats.ndim == 1 and repeats.numel() == 1:
         repeats = repeats.expand(size)
     if repeats.ndim == 1 and repeats.numel() != size:
@@ -252,11 +254,11 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
 @composed()
 def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The matrix with a vector on a diagonal; of a matrix, a copy of its diagonal."""
-    if input.ndim == 1:
-        return diag_embed(input, diagonal)
-    if input.ndim == 2:
-        return input.diagonal(diagonal).clone()
-    raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
+    if input.ndim not in (1, 2):
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
+    vector = input.ndim == 1
+    result = diag_embed(input, diagonal) if vector else input.diagonal(diagonal).clone()
+    return result if out is None else written("diag", out, result)
 
 
 @composed()

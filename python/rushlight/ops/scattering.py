@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rushlight.backend.common import outside
+from rushlight.backend.common import named, outside
 from rushlight.backend.indexing import check_source
+from rushlight.ops._arguments import written
 from rushlight.ops._registry import composed, op
-from rushlight.ops.creation import into
 from rushlight.ops.pointwise import Number
 from rushlight.ops.views import broadcast_shapes
 from rushlight.size import wrap
@@ -211,6 +211,7 @@ def index_reduce(
     reduce: str,
     *,
     include_self: bool = True,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy in which slices of `source` with one place along `dim` are reduced to one.
 
@@ -221,9 +222,10 @@ def index_reduce(
         source: of the shape of `input`, but as long along `dim` as `index`.
         reduce: ``"prod"``, ``"mean"``, ``"amax"`` or ``"amin"``.
         include_self: whether the slices of `input` take part.
+        out: where to write the result.
     """
     places = _slice_places(input, dim, index, source, reduce)
-    return scatter_reduce(input, dim, places, source, reduce, include_self=include_self)
+    return scatter_reduce(input, dim, places, source, reduce, include_self=include_self, out=out)
 
 
 @composed(name="index_reduce_")
@@ -297,7 +299,8 @@ def take_along_dim(
     """The elements whose positions along `dim` are `indices`; the other sizes broadcast."""
     if indices._array.dtype.name != "int64":
         raise RuntimeError(
-            f"torch.take_along_dim(): dtype of indices should be Long but got {indices.dtype}"
+            f"torch.take_along_dim(): dtype of indices should be Long but got "
+                f"{named(indices._array.dtype)}"
         )
     if dim is None:
         input, indices, dim = input.reshape(-1), indices.reshape(-1), 0
@@ -312,7 +315,7 @@ def take_along_dim(
     source = input.expand(*sizes[:dim], own, *sizes[dim:])
     places = indices.expand(*sizes[:dim], taken, *sizes[dim:])
     result = gather(source, dim, (places < 0) * own + places)
-    return result if out is None else into(out, result)
+    return result if out is None else written("take_along_dim", out, result)
 
 
 def _without(dim: int, tensor: Tensor) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from rushlight import devices, dtypes, errors
 from rushlight.backend import device_kernels
+from rushlight.backend.common import number_for
 from rushlight.layouts import Order, preserve_format
 from rushlight.layouts import memory_format as MemoryFormat  # noqa: N812 - an argument's name
 from rushlight.ops._declaration import MANY
@@ -194,13 +195,20 @@ def narrow_gradient(
 
 @op(
     input=lambda K, g, input_shape, dim, start, length: narrow_gradient(
-        K, g, input_shape, dim, start, length
+        K, g, input_shape, dim, int(start), length
     ),
+    forward=lambda K, input, dim, start, length: K.narrow(input, dim, _position(start), length),
     view=True,
     node="SliceBackward0",
 )
-def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     """The view of `length` slices along `dim` from `start` on."""
+
+
+def _position(start: int | Tensor) -> int:
+    if isinstance(start, Tensor) and (start.ndim or start._array.dtype.kind not in "iu"):
+        raise RuntimeError("start must be an 0-dim integral Tensor.")
+    return int(start)
 
 
 @op(
@@ -221,8 +229,10 @@ def split(tensor: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tupl
 
     The views must not be changed in place where that would be recorded.
     """
+    if tensor.ndim == 0:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
     dim = wrap(dim, tensor.ndim)
-    total = tensor._array.shape[dim] if tensor.ndim else 1
+    total = tensor._array.shape[dim]
     if isinstance(split_size, int):
         if split_size < 0 or (split_size == 0 and total):
             raise RuntimeError(
@@ -242,6 +252,8 @@ def split(tensor: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tupl
 @composed()
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` views of equal size along `dim` (the last may be smaller)."""
+    if input.ndim == 0:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     total = input._array.shape[wrap(dim, input.ndim)]
@@ -255,7 +267,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
         dim % len(input_shape),
         [1] * len(g),
     ),
-    forward=lambda K, input, dim: K.unbind(input, wrap(dim, input.ndim)),
+    forward=lambda K, input, dim: K.unbind(input, wrap(dim, input.ndim, scalar=False)),
     outputs=MANY,
     view=True,
 )
@@ -385,7 +397,9 @@ def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
 @op(
     input=lambda K, g: K.zeros_like(g),
     value=lambda K, g: g,
-    forward=lambda K, input, value: K.full(input.shape, value, input.dtype),
+    forward=lambda K, input, value: K.full(
+        input.shape, number_for(input.dtype, value), input.dtype
+    ),
     method=False,
     inplace=True,
 )

@@ -129,14 +129,14 @@ def meshgrid(*tensors: Tensor | Tensors, indexing: str | None = None) -> tuple[T
         )
     if not given:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
+    if any(x.dtype is not given[0].dtype for x in given):
+        raise RuntimeError("meshgrid expects all tensors to have the same dtype")
     for x in given:
         if x.ndim > 1:
             raise RuntimeError(
                 "torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: "
                 f"{list(x.shape)}"
             )
-        if x.dtype is not given[0].dtype:
-            raise RuntimeError("meshgrid expects all tensors to have the same dtype")
     swapped = indexing == "xy" and len(given) > 1
     order = [given[1], given[0], *given[2:]] if swapped else given
     shape = [x.numel() for x in order]

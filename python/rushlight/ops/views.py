@@ -423,7 +423,7 @@ def _reinterpreted(K: Any, input: Any, dtype: np.dtype[Any]) -> Any:
             raise RuntimeError(
                 f"self.size(-1) must be divisible by {ratio} {words}, but got {input.shape[-1]}"
             )
-        if any(s % wanted for s in input.strides):
+        if any(s % wanted for s in input.strides[:-1]):
             raise RuntimeError(f"self.stride must be divisible by {ratio} {words}")
     return input.view(dtype)
 
@@ -434,7 +434,7 @@ def reinterpreted(input: Tensor, dtype: np.dtype[Any]) -> Tensor:
 
 
 def _view(
-    input: Tensor, *size: Any, dtype: dtypes.dtype | None = None, shape: Any = None
+    input: Tensor, *size: Any, dtype: dtypes.dtype | None = None
 ) -> Tensor:
     """The same memory in another shape, one size of which may be -1, or as another dtype.
 
@@ -445,6 +445,8 @@ def _view(
         dtype = size[0]
     if dtype is not None:
         return reinterpreted(input, dtype.numpy)
+    if not size:
+        raise TypeError("view() received an invalid combination of arguments - got ()")
     return view(input, *size)
 
 

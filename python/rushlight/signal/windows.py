@@ -39,6 +39,8 @@ def _window(
     dtype: Dtype,
     options: dict[str, Any],
 ) -> Tensor:
+    if not isinstance(M, int):
+        raise TypeError(f"{name}(): argument 'M' must be int, not {type(M).__name__}")
     if M < 0:
         raise ValueError(f"{name} requires non-negative window length, got M={M}")
     if dtype is not None and dtype not in (dtypes.float32, dtypes.float64):

@@ -116,7 +116,7 @@ def replaced_(x: Any, index: Any, indices: Any, value: Any) -> None:
 
 def fill_(x: Any, value: Any) -> None:
     """Writes one value everywhere."""
-    assign(x, value)
+    assign(x, common.number_for(x.dtype, value))
 
 
 replaced = common.out_of_place(replaced_)
