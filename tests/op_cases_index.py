@@ -215,7 +215,6 @@ case("index_put", lambda x, v: written(x, np.array([0, 1]), v), (((2, 3, 4), (2,
      run=lambda t, x, v: x.index_put((tensors(t, [[0], [1]]), tensors(t, [0, 1])), v))  # fmt: skip
 
 
-
 def summed(x: Any, v: Any) -> Any:
     out = x.copy()
     np.add.at(out, (PAIRS[0], PAIRS[2] - 1), v)

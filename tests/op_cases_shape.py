@@ -261,4 +261,3 @@ case("copied", lambda x: x, CUBE, label="order", torch=None,
      run=lambda t, x: t.copied(x, (2, 0, 1)))  # fmt: skip
 case("clone", lambda x: x.transpose(2, 0, 1), CUBE, label="permuted",
      run=lambda t, x: x.permute(2, 0, 1).clone())  # fmt: skip
-

@@ -48,10 +48,15 @@ def draw_item(rng: random.Random, size: int, rest: tuple[int, ...]) -> Any:
     """One item, for a dimension of `size`."""
     kind = rng.random()
     if kind < 0.25:
-        return ("int", place(rng, size), rng.choice(["int", "int", "numpy", "0-dim", "0-dim int32"]))
+        return (
+            "int",
+            place(rng, size),
+            rng.choice(["python"] * 3 + ["scalar", "tensor", "int32"]),
+        )
     if kind < 0.5:
-        return ("slice", *(rng.choice([None, rng.randint(-size - 2, size + 2)]) for _ in "ab"),
-                rng.choice([None, None, 1, 2, 3, 0, -1] if rng.random() < 0.2 else [None, 1, 2]))  # fmt: skip
+        start, stop = (rng.choice([None, rng.randint(-size - 2, size + 2)]) for _ in "ab")
+        odd = rng.random() < 0.2
+        return ("slice", start, stop, rng.choice([1, 2, 3, 0, -1] if odd else [None, 1, 2]))
     if kind < 0.58:
         return ("none",)
     if kind < 0.63:
@@ -60,7 +65,7 @@ def draw_item(rng: random.Random, size: int, rest: tuple[int, ...]) -> Any:
         shape = rng.choice([(1,), (2,), (2,), (3,), (2, 1), (1, 2), (2, 2), (0,), (2, 0)])
         count = int(np.prod(shape))
         values = np.array([place(rng, size) for _ in range(count)], np.int64).reshape(shape)
-        return ("array", values, rng.choice(["int64", "int32", "list", "numpy", "range"]))
+        return ("array", values, rng.choice(["tensor", "int32", "list", "numpy", "range"]))
     if kind < 0.97:
         ndim = rng.choice([1, 1, min(2, len(rest)), len(rest)])
         shape = tuple(rest[: max(ndim, 1)]) or (size,)
@@ -68,7 +73,7 @@ def draw_item(rng: random.Random, size: int, rest: tuple[int, ...]) -> Any:
             shape = (*shape[:-1], shape[-1] + 1)
         values = np.array([rng.random() < 0.5 for _ in range(int(np.prod(shape)))], bool)
         # PyTorch takes other forms of several dimensions for one, so that what follows is off.
-        forms = ["bool", "bool", "uint8", *(["list", "numpy"] if len(shape) == 1 else [])]
+        forms = ["tensor", "tensor", "uint8", *(["list", "numpy"] if len(shape) == 1 else [])]
         return ("mask", values.reshape(shape), rng.choice(forms))
     return ("wrong", rng.randrange(len(WRONG)))
 
@@ -80,40 +85,34 @@ def place(rng: random.Random, size: int) -> int:
     return rng.randrange(-size, size)
 
 
+BUILD: dict[str, Any] = {
+    "tuple": lambda t, *items: tuple(build(t, item) for item in items),
+    "list": lambda t, *items: [build(t, item) for item in items],
+    "ellipsis": lambda t: ...,
+    "none": lambda t: None,
+    "slice": lambda t, *bounds: slice(*bounds),
+    "wrong": lambda t, number: WRONG[number],
+    "int": lambda t, value, form: FORMS[form](t, np.array(value)),
+    "bool": lambda t, value, form: FORMS[form](t, np.array(value)),
+    "array": lambda t, value, form: FORMS[form](t, value),
+    "mask": lambda t, value, form: FORMS[form](t, value),
+}
+FORMS: dict[str, Any] = {
+    "python": lambda t, value: value.item(),
+    "scalar": lambda t, value: value[()],
+    "numpy": lambda t, value: value.copy(),
+    "list": lambda t, value: value.tolist(),
+    "range": lambda t, value: range(value.size),
+    "tensor": lambda t, value: t.tensor(value),
+    "int32": lambda t, value: t.tensor(value).to(t.int32),
+    "uint8": lambda t, value: t.tensor(value.astype(np.uint8)),
+}
+
+
 def build(t: Any, index: Any) -> Any:
     """The index as one library takes it."""
     kind, *rest = index
-    if kind == "tuple":
-        return tuple(build(t, item) for item in rest)
-    if kind == "list":
-        return [build(t, item) for item in rest]
-    if kind == "ellipsis":
-        return ...
-    if kind == "none":
-        return None
-    if kind == "slice":
-        return slice(*rest)
-    if kind == "wrong":
-        return WRONG[rest[0]]
-    value, form = rest
-    if kind == "int":
-        forms = {"int": int, "numpy": np.int64, "0-dim": t.tensor}
-        return forms[form](value) if form in forms else t.tensor(value, dtype=t.int32)
-    if kind == "bool":
-        if form == "python":
-            return value
-        if form == "numpy":
-            return np.array(value)
-        return t.tensor(value) if form == "tensor" else t.tensor(int(value), dtype=t.uint8)
-    if form == "list":
-        return value.tolist()
-    if form == "numpy":
-        return value.copy()
-    if form == "range":
-        return range(value.size)
-    if form == "uint8":
-        return t.tensor(value.astype(np.uint8))
-    return t.tensor(value).to(getattr(t, form))
+    return BUILD[kind](t, *rest)
 
 
 # ---- Both libraries ----

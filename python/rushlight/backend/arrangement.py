@@ -26,7 +26,8 @@ def flip(x: Array, dims: Sequence[int]) -> Array:
     index: list[Any] = [slice(None)] * x.ndim
     for d in dims if x.ndim else ():
         index[d] = slice(None, None, -1)
-    return x[(*index, ...)].copy()
+    turned = (*index, ...)  # `...`: of no dimensions, an array too
+    return x[turned].copy()
 
 
 def roll(x: Array, shifts: Sequence[int], dims: Sequence[int]) -> Array:

@@ -89,7 +89,8 @@ def check_bounds(index: Array, dim: int, size: int) -> None:
 
 def named(dtype: Any) -> str:
     """PyTorch's name of an element type in messages, such as ``Float``."""
-    return LEGACY_NAMES.get(dtype.name, dtype.name)
+    name: str = dtype.name
+    return LEGACY_NAMES.get(name, name)
 
 
 _C_NAMES = {
@@ -159,14 +160,15 @@ def split(x: Array, dim: int, sizes: Sequence[int]) -> list[Array]:
     """Views of consecutive slices along `dim`, of the given sizes."""
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     before = (slice(None),) * dim
-    slices = (slice(a, a + n) for a, n in zip(starts, sizes, strict=True))
-    return [x[(*before, s)] for s in slices]
+    indices = [(*before, slice(a, a + n)) for a, n in zip(starts, sizes, strict=True)]
+    return [x[index] for index in indices]
 
 
 def unbind(x: Array, dim: int) -> list[Array]:
     """The views of all slices along `dim`."""
     before = (slice(None),) * dim
-    return [x[(*before, i, ...)] for i in range(x.shape[dim])]
+    indices = [(*before, i, ...) for i in range(x.shape[dim])]
+    return [x[index] for index in indices]
 
 
 def _infer(shape: Sequence[int], size: int) -> tuple[int, ...]:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from rushlight import _kernels
-from rushlight.backend import common, indexing
 from rushlight._kernels import *  # noqa: F403
+from rushlight.backend import common, indexing
 from rushlight.backend.arrangement import *  # noqa: F403
 from rushlight.backend.common import *  # noqa: F403
 from rushlight.backend.common import getitem

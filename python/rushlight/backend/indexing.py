@@ -111,14 +111,13 @@ def index_copy_(x: Array, dim: int, index: Array, source: Array) -> None:
     if x.ndim == 0:
         x[...] = source.reshape(())
     else:
-        x[(*(slice(None),) * dim, index.reshape(-1))] = source
+        places = (*(slice(None),) * dim, index.reshape(-1))
+        x[places] = source
 
 
 def _check_copy(x: Array, dim: int, index: Array, source: Array) -> None:
     if index.ndim > 1:
-        raise IndexError(
-            f"index_copy_(): Index should have dimension 1 or 0 (got {index.ndim})"
-        )
+        raise IndexError(f"index_copy_(): Index should have dimension 1 or 0 (got {index.ndim})")
     if x.ndim and source.ndim and x.ndim != source.ndim:
         raise IndexError(
             "index_copy_(): When source and destination are not scalars, their dimensionality "
@@ -163,16 +162,15 @@ def index_fill_(x: Array, dim: int, index: Array, value: Any) -> None:
     size = x.shape[dim] if x.ndim else 1
     for found in (int(index.min()), int(index.max())) if index.size else ():
         if not -size <= found < size:
-            raise IndexError(
-                f"index {found} is out of bounds for dimension {dim} with size {size}"
-            )
+            raise IndexError(f"index {found} is out of bounds for dimension {dim} with size {size}")
     if getattr(value, "ndim", 0):
         raise RuntimeError(
             "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
             f"{value.ndim} dimension(s)."
         )
     rows, value = x if x.ndim else x.reshape(1), number_for(x.dtype, value)
-    rows[(*(slice(None),) * dim, index.reshape(-1))] = value
+    places = (*(slice(None),) * dim, index.reshape(-1))
+    rows[places] = value
 
 
 index_add = out_of_place(index_add_)
@@ -324,11 +322,13 @@ class _Places:
         self._arrays: list[Array] = []
         dim = 0
         for item in indices:
-            mask = item is not None and item.dtype.kind == "b"
-            if item is not None:
-                self._arrays += item.nonzero() if mask else (item,)
-                dims += range(dim, dim + item.ndim) if mask else (dim,)
-            dim += item.ndim if mask else 1
+            if item is None:
+                dim += 1
+                continue
+            taken = item.nonzero() if item.dtype.kind == "b" else (item,)
+            self._arrays += taken
+            dims += range(dim, dim + len(taken))
+            dim += len(taken)
         try:
             common = np.broadcast_shapes(*(a.shape for a in self._arrays))
         except ValueError:

@@ -163,7 +163,9 @@ def _check_integers(name: str, index: Array) -> None:
 
 def _check_flat(name: str, x: Array, index: Array) -> None:
     if index.dtype.name != "int64":
-        raise RuntimeError(f"{name}(): Expected a long tensor for index, but got {named(index.dtype)}")
+        raise RuntimeError(
+            f"{name}(): Expected a long tensor for index, but got {named(index.dtype)}"
+        )
     if index.size:
         for found in (int(index.min()), int(index.max())):
             if x.size and not -x.size <= found < x.size:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rushlight import dtypes
@@ -19,7 +19,7 @@ from rushlight.tensor import Tensor
 # ---- Views as copies ----
 
 
-def _copy(name: str, take: Callable[..., Any]) -> None:
+def _copy(name: str, take: Any) -> None:
     """Declares ``<name>_copy``: what the view shows, in new memory."""
 
     @functools.wraps(take)
@@ -93,7 +93,7 @@ Tensor.narrow_copy = find("narrow_copy")  # type: ignore[attr-defined]
 # ---- The shape of a tensor itself ----
 
 
-def _own(name: str, take: Callable[..., Tensor]) -> None:
+def _own(name: str, take: Any) -> None:
     """Declares ``<name>_``: the tensor becomes the view that `take` gives of it."""
 
     @functools.wraps(take)

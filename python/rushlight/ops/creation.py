@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,10 @@ def _filled(
     return finish(array, None, **options)
 
 
-def _declare(name: str, value: Any, doc: str) -> tuple[Any, Any, Any]:
+Maker = Callable[..., Tensor]
+
+
+def _declare(name: str, value: Any, doc: str) -> tuple[Maker, Maker, Maker]:
     """Declares ``<name>(size)``, ``<name>_like(input)`` and ``input.new_<name>(size)``."""
 
     def function(*size: Any, dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
@@ -117,14 +120,10 @@ def _declare(name: str, value: Any, doc: str) -> tuple[Any, Any, Any]:
             input._array.shape, value, kind, options, kept_order(input._array, memory_format)
         )
 
-    def new(
-        input: Tensor, *size: Any, dtype: dtypes.dtype | None = None, **options: Any
-    ) -> Tensor:
+    def new(input: Tensor, *size: Any, dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
         options.setdefault("device", input.device)
         kind = input._array.dtype if dtype is None else dtype.numpy
-        return _filled(
-            _sizes(f"new_{name}", size, options.pop("size", None)), value, kind, options
-        )
+        return _filled(_sizes(f"new_{name}", size, options.pop("size", None)), value, kind, options)
 
     _name(function, name, f"A tensor of {doc}; options: dtype, device, requires_grad, out.")
     _name(like, f"{name}_like", f"A tensor of {doc}, with the shape, dtype and device of `input`.")

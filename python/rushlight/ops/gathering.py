@@ -156,7 +156,8 @@ def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False)
 @composed()
 def argwhere(input: Tensor) -> Tensor:
     """The indices of the elements that are not 0, a row for each."""
-    return nonzero(input)
+    rows: Tensor = nonzero(input)
+    return rows
 
 
 @composed()
@@ -164,7 +165,7 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     """The first `size` rows of `nonzero`, or as many and then rows of `fill_value`."""
     if size < 0:
         raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
-    rows = nonzero(input)[:size]
-    out = rows.new_full((size, input.ndim), fill_value)
+    rows: Tensor = nonzero(input)[:size]
+    out: Tensor = rows.new_full((size, input.ndim), fill_value)
     out[: len(rows)] = rows
     return out

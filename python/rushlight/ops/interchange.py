@@ -206,9 +206,7 @@ def asarray(
 
 def _check_aliasing(source: Tensor, dtype: dtypes.dtype | None, device: Any) -> None:
     if device is not None and Device(device).type != source.device.type:
-        raise ValueError(
-            f"can't alias tensor from device '{source.device}' to '{Device(device)}'."
-        )
+        raise ValueError(f"can't alias tensor from device '{source.device}' to '{Device(device)}'.")
     if dtype is not None and dtype is not source.dtype:
         names = [dtypes.LEGACY_NAMES[d.name] for d in (source.dtype, dtype)]
         raise ValueError(f"can't alias tensor with dtype '{names[0]}' into dtype '{names[1]}'.")

@@ -70,9 +70,7 @@ def cat(
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     for i, tensor in enumerate(tensors):
         if tensor.ndim == 0:
-            raise RuntimeError(
-                f"zero-dimensional tensor (at position {i}) cannot be concatenated"
-            )
+            raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
     # A 1-d tensor without elements joins with anything; only its type counts.
     parts = [t for t in tensors if t._array.shape != (0,)] or list(tensors[:1])
     dim = wrap(dim if axis is None else axis, parts[0].ndim)
@@ -87,7 +85,7 @@ def cat(
     if grad_state.enabled and any(e is not None for e in edges):
         saved = (dim, [a.shape[dim] for a in arrays])
         result._edge = (fill_in(CatBackward0(), edges, saved, result._array), 0)
-    return result if out is None else written("cat", out, result)  # type: ignore[no-any-return]
+    return result if out is None else written("cat", out, result)
 
 
 @composed(method=False)

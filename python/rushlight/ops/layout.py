@@ -1,4 +1,4 @@
-"""How a tensor lies in memory: copies in an order, tensors of given strides, a new size in place."""
+"""How a tensor lies in memory: copies in an order, given strides, a new size in place."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _lies_in(array: Any, order: Order | None) -> bool:
 
 
 def _is_contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format) -> bool:
-    """Whether the elements lie in memory without gaps, the last dimension, or a format's, fastest."""
+    """Whether the elements lie in memory without gaps, in order or in that of a format."""
     try:
         order = order_of(memory_format, self.ndim)
     except RuntimeError:
@@ -91,8 +91,8 @@ def _dim_order(self: Tensor) -> tuple[int, ...]:
     return kept_order(self._array, None) or tuple(range(self.ndim))
 
 
-Tensor.is_contiguous = _is_contiguous  # type: ignore[method-assign]
-Tensor.stride = _stride  # type: ignore[method-assign]
+Tensor.is_contiguous = _is_contiguous
+Tensor.stride = _stride
 Tensor.dim_order = _dim_order  # type: ignore[attr-defined]
 Tensor.layout = property(lambda self: strided)  # type: ignore[attr-defined]
 

@@ -43,7 +43,8 @@ def _check_range(start: Any, end: Any, step: Any) -> None:
 def _steps(start: Any, step: Any, count: int, kind: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """``start + i * step``, computed in 64 bits."""
     wide = np.int64 if kind.kind in "iu" else np.float64
-    return (wide(start) + np.arange(count, dtype=wide) * wide(step)).astype(kind)
+    steps: np.ndarray[Any, Any] = wide(start) + np.arange(count, dtype=wide) * wide(step)
+    return steps.astype(kind)
 
 
 @composed(method=False)
@@ -109,14 +110,15 @@ def _spaced(start: Any, end: Any, steps: int, kind: np.dtype[Any]) -> np.ndarray
         raise RuntimeError("number of steps must be non-negative")
     if steps <= 1:
         return np.full(steps, start).astype(kind)
-    # From both ends inwards, in the result's type, as PyTorch computes it; integers step in float32.
+    # From both ends inwards, in the result's type, as PyTorch computes it; integers in float32.
     wide = np.dtype(np.float32) if kind.kind in "iu" else kind
     index = np.arange(steps)
     first, last = (np.asarray(kind.type(v)).astype(wide) for v in (start, end))
     step = ((last - first) / wide.type(steps - 1)).astype(wide)
     lower = first + step * index.astype(wide)
     upper = last - step * (steps - 1 - index).astype(wide)
-    return np.where(index < steps // 2, lower, upper).astype(kind)
+    spaced: np.ndarray[Any, Any] = np.where(index < steps // 2, lower, upper)
+    return spaced.astype(kind)
 
 
 @composed(method=False)

@@ -271,7 +271,5 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     grad=lambda K, g, dim, size, step: K.unfold(g, dim, size, step),
     method=False,
 )
-def unfold_backward(
-    grad: Tensor, shape: tuple[int, ...], dim: int, size: int, step: int
-) -> Tensor:
+def unfold_backward(grad: Tensor, shape: tuple[int, ...], dim: int, size: int, step: int) -> Tensor:
     """Zeros of `shape` to which the windows that `unfold` took are added back."""

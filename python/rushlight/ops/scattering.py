@@ -107,11 +107,15 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 # reaches, out, and whether `input` takes part.
 
 
-def _sum_gradients(K: Any, g: Any, x: Any, dim: int, index: Any, src: Any, out: Any, own: bool) -> Any:
+def _sum_gradients(
+    K: Any, g: Any, x: Any, dim: int, index: Any, src: Any, out: Any, own: bool
+) -> Any:
     return g, K.gather(g, dim, index)
 
 
-def _mean_gradients(K: Any, g: Any, x: Any, dim: int, index: Any, src: Any, out: Any, own: bool) -> Any:
+def _mean_gradients(
+    K: Any, g: Any, x: Any, dim: int, index: Any, src: Any, out: Any, own: bool
+) -> Any:
     zeros = K.new_zeros(g, g.shape)
     counts = K.scatter_add(K.add(zeros, own), dim, index, K.add(K.new_zeros(g, index.shape), 1))
     each = K.div(g, K.add(counts, K.eq(counts, 0)))
@@ -145,9 +149,7 @@ def _product_gradients(
     counts = K.gather(
         K.scatter_add(zeros, dim, index, K.add(K.new_zeros(g, src.shape), is_zero)), dim, index
     )
-    others = K.gather(
-        K.scatter_add(zeros, dim, index, K.where(is_zero, src, 0.0)), dim, index
-    )
+    others = K.gather(K.scatter_add(zeros, dim, index, K.where(is_zero, src, 0.0)), dim, index)
     factor = K.where(K.lt(counts, 2), 1.0, K.where(K.lt(counts, 3), K.sub(others, src), 0.0))
     at_zero = K.mul(K.gather(K.mul(g, rest), dim, index), factor)
     of_sources = K.scatter_reduce(K.add(zeros, 1), dim, index, src, "prod", include_self=True)
@@ -225,7 +227,8 @@ def index_reduce(
         out: where to write the result.
     """
     places = _slice_places(input, dim, index, source, reduce)
-    return scatter_reduce(input, dim, places, source, reduce, include_self=include_self, out=out)
+    result = scatter_reduce(input, dim, places, source, reduce, include_self=include_self)
+    return result if out is None else written("index_reduce", out, result)
 
 
 @composed(name="index_reduce_")
@@ -243,9 +246,7 @@ def index_reduce_in_place(
     return input.scatter_reduce_(dim, places, source, reduce, include_self=include_self)
 
 
-def _slice_places(
-    input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str
-) -> Tensor:
+def _slice_places(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str) -> Tensor:
     """The index of every element of `source`, for `scatter_reduce`."""
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError(
@@ -281,9 +282,9 @@ def take(input: Tensor, index: Tensor) -> Tensor:
 
 
 @op(
-    input=lambda K, g, index, index_shape, accumulate: g
-    if accumulate
-    else K.put(g, index, K.new_zeros(g, index_shape), False),
+    input=lambda K, g, index, index_shape, accumulate: (
+        g if accumulate else K.put(g, index, K.new_zeros(g, index_shape), False)
+    ),
     index=None,
     source=lambda K, g, index, source_shape: K.reshape(K.take(g, index), source_shape),
     inplace=True,
@@ -300,7 +301,7 @@ def take_along_dim(
     if indices._array.dtype.name != "int64":
         raise RuntimeError(
             f"torch.take_along_dim(): dtype of indices should be Long but got "
-                f"{named(indices._array.dtype)}"
+            f"{named(indices._array.dtype)}"
         )
     if dim is None:
         input, indices, dim = input.reshape(-1), indices.reshape(-1), 0

@@ -12,8 +12,17 @@ import numpy as np
 from rushlight import dtypes
 from rushlight.ops._registry import composed, op
 from rushlight.ops.rearrange import Ints, listed
-from rushlight.ops.shape import expand, narrow, permute, reshape, split, t, transpose, unsqueeze, view
-from rushlight.size import Size, wrap, wrap_all
+from rushlight.ops.shape import (
+    expand,
+    narrow,
+    permute,
+    reshape,
+    split,
+    transpose,
+    unsqueeze,
+    view,
+)
+from rushlight.size import Size, wrap
 from rushlight.tensor import Tensor
 
 # ---- Dimensions moved ----
@@ -64,9 +73,12 @@ def adjoint(input: Tensor) -> Tensor:
     return _matrices_transposed(input, "adjoint()")
 
 
+_IDENTITY = "is deprecated on 0-D tensors. This function is the identity in these cases."
+
+
 def _matrices_transposed(input: Tensor, name: str) -> Tensor:
     if input.ndim == 0:
-        _warn(f"Tensor.{name} is deprecated on 0-D tensors. This function is the identity in these cases.")
+        _warn(f"Tensor.{name} {_IDENTITY}")
         return input
     if input.ndim == 1:
         raise RuntimeError(
@@ -82,7 +94,9 @@ def _warn(words: str) -> None:
 def _reversed(self: Tensor) -> Tensor:
     """All dimensions in reverse order, as a view."""
     if self.ndim == 0:
-        _warn("Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases.")
+        _warn(
+            "Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases."
+        )
     elif self.ndim != 2:
         _warn(
             "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
@@ -187,7 +201,9 @@ def several(tensors: Sequence[Any]) -> Sequence[Tensor]:
         tensors = tensors[0]
     for x in tensors:
         if not isinstance(x, Tensor):
-            raise TypeError(f"expected Tensor as element of the tensors, but got {type(x).__name__}")
+            raise TypeError(
+                f"expected Tensor as element of the tensors, but got {type(x).__name__}"
+            )
     return tensors
 
 
@@ -198,19 +214,19 @@ def _each(tensors: Sequence[Any], enlarge: Callable[[Tensor], Tensor]) -> Any:
 
 
 @composed(method=False)
-def atleast_1d(*tensors: Tensor) -> Any:
+def atleast_1d(*tensors: Tensor | Sequence[Tensor]) -> Any:
     """Views with at least one dimension; of several tensors a tuple."""
     return _each(tensors, lambda x: x if x.ndim else reshape(x, 1))
 
 
 @composed(method=False)
-def atleast_2d(*tensors: Tensor) -> Any:
+def atleast_2d(*tensors: Tensor | Sequence[Tensor]) -> Any:
     """Views with at least two dimensions, of which new ones come first."""
     return _each(tensors, lambda x: x if x.ndim > 1 else unsqueeze(atleast_1d(x), 0))
 
 
 @composed(method=False)
-def atleast_3d(*tensors: Tensor) -> Any:
+def atleast_3d(*tensors: Tensor | Sequence[Tensor]) -> Any:
     """Views with at least three dimensions: ``(1, n, 1)`` and ``(n, m, 1)``."""
     return _each(tensors, lambda x: x if x.ndim > 2 else unsqueeze(atleast_2d(x), -1))
 
@@ -390,7 +406,9 @@ def _slice_scattered(
     input=lambda K, g, dim, start, end, step: K.replaced(
         g, slice_range(g.ndim, dim, start, end, step), None, 0
     ),
-    src=lambda K, g, dim, start, end, step: K.getitem(g, slice_range(g.ndim, dim, start, end, step)),
+    src=lambda K, g, dim, start, end, step: K.getitem(
+        g, slice_range(g.ndim, dim, start, end, step)
+    ),
     forward=_slice_scattered,
 )
 def slice_scatter(
@@ -433,9 +451,7 @@ def reinterpreted(input: Tensor, dtype: np.dtype[Any]) -> Tensor:
     """A view that reads the same bytes as another type; no gradient passes."""
 
 
-def _view(
-    input: Tensor, *size: Any, dtype: dtypes.dtype | None = None
-) -> Tensor:
+def _view(input: Tensor, *size: Any, dtype: dtypes.dtype | None = None) -> Tensor:
     """The same memory in another shape, one size of which may be -1, or as another dtype.
 
     Raises:
@@ -451,5 +467,3 @@ def _view(
 
 
 Tensor.view = _view  # type: ignore[attr-defined]
-
-__all__ = ["t", "wrap_all"]

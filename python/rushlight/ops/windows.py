@@ -40,7 +40,7 @@ def window(
 
 def cosines(coefficients: Sequence[float]) -> Callable[[Array, float], Array]:
     """``sum_i (-1)^i a_i cos(2 pi i n / m)``."""
-    return lambda n, m: sum(  # type: ignore[return-value]
+    return lambda n, m: sum(
         (-1) ** i * a * np.cos(2 * math.pi * i * n / m) for i, a in enumerate(coefficients)
     )
 

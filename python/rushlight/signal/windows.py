@@ -1,3 +1,4 @@
+# ruff: noqa: N803 - M, the number of weights, is PyTorch's name
 """Window functions by PyTorch's names: `M` weights, symmetric unless ``sym=False``."""
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ __all__ = [
 
 
 Dtype = dtypes.dtype | None
-# The name of the number of weights is PyTorch's: ruff: noqa: N803
 
 
 def _window(
