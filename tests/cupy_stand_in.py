@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.special
 
 from rushlight import _kernels
 
@@ -197,6 +198,10 @@ def _operator(function: Callable[[Any, Any], Any]) -> Callable[..., ndarray]:
     return method
 
 
+def _operator_1(function: Callable[[Any], Any]) -> Callable[..., ndarray]:
+    return lambda self: _wrapped(function(self._host))
+
+
 def _inplace_add(self: ndarray, other: Any) -> ndarray:
     self._host += _bare(other)
     return self
@@ -213,12 +218,16 @@ for _name in (
 ):
     setattr(ndarray, f"__{_name}__", _operator(getattr(operator, f"__{_name}__")))
 ndarray.__iadd__ = _inplace_add  # type: ignore[attr-defined]
+ndarray.__rmul__ = _operator(lambda x, y: y * x)  # type: ignore[attr-defined]
+ndarray.__rsub__ = _operator(lambda x, y: y - x)  # type: ignore[attr-defined]
+ndarray.__abs__ = _operator_1(abs)  # type: ignore[attr-defined]
+ndarray.__array_namespace__ = lambda self: sys.modules["cupy"]  # type: ignore[attr-defined]
 
 
-def _function(name: str) -> Callable[..., ndarray]:
+def _function(name: str, library: Any = np) -> Callable[..., ndarray]:
     def function(*args: Any, **kwargs: Any) -> ndarray:
         bare = [list(map(_bare, x)) if isinstance(x, list) else _bare(x) for x in args]
-        return _wrapped(getattr(np, name)(*bare, **kwargs), *args)
+        return _wrapped(getattr(library, name)(*bare, **kwargs), *args)
 
     return function
 
@@ -276,6 +285,25 @@ class add:  # noqa: N801 - CuPy's name
     def at(x: ndarray, index: Any, value: ndarray) -> None:
         assert x.dtype.kind == "f"
         np.add.at(x._host, _bare_index(index), _bare(value))
+
+
+def frexp(x: ndarray) -> tuple[ndarray, ndarray]:
+    mantissa, exponent = np.frexp(x._host)
+    return _wrapped(mantissa), _wrapped(exponent)
+
+
+def broadcast_arrays(*arrays: ndarray) -> list[ndarray]:
+    shape = np.broadcast_shapes(*(x.shape for x in arrays))
+    return [_wrapped(np.broadcast_to(x._host, shape), x) for x in arrays]
+
+
+def special() -> types.ModuleType:
+    """The module ``cupyx.scipy.special``: what of SciPy's CuPy has."""
+    names = ("gammainc", "gammaincc", "j0", "j1", "y0", "y1", "entr", "erfcx", "log_ndtr", "ndtri")
+    module = types.ModuleType("cupyx.scipy.special")
+    for name in (*names, "i0", "i0e", "i1", "i1e", "zeta"):
+        setattr(module, name, _function(name, scipy.special))
+    return module
 
 
 # ---- Kernels ----
@@ -433,7 +461,8 @@ def _set_allocator(allocate: Callable[[int], Any]) -> None:
 
 FUNCTIONS = (
     *("arange", "argwhere", "broadcast_to", "concatenate", "full", "matmul", "maximum", "minimum"),
-    *("multiply", "ones", "roll", "tile", "tril", "triu", "where", "zeros"),
+    *("arccos", "clip", "cos", "multiply", "ones", "ones_like", "roll", "sin", "tile", "tril"),
+    *("triu", "trunc", "where", "zeros", "zeros_like"),
 )
 
 
@@ -463,6 +492,7 @@ def make() -> types.ModuleType:
         add=add,
         **{name: _function(name) for name in FUNCTIONS},
         asarray=asarray,
+        broadcast_arrays=broadcast_arrays,
         cuda=types.SimpleNamespace(
             Device=_Device,
             get_allocator=lambda: _allocate,
@@ -471,9 +501,13 @@ def make() -> types.ModuleType:
             set_allocator=_set_allocator,
         ),
         empty=empty,
+        frexp=frexp,
         get_default_memory_pool=lambda: pool,
+        isfinite=_function("isfinite"),
+        isnan=_function("isnan"),
         lib=types.SimpleNamespace(stride_tricks=types.SimpleNamespace(as_strided=as_strided)),
         may_share_memory=may_share_memory,
+        nan=math.nan,
         ndarray=ndarray,
         unique=unique,
     )

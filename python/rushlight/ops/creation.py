@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from rushlight import dtypes
-from rushlight.backend import device_kernels
+from rushlight.backend import cpu, device_kernels
 from rushlight.backend.common import number_for
 from rushlight.devices import device as Device  # noqa: N812 - `device` is an argument's name
 from rushlight.layouts import Order, dense_order, inverse, order_of, preserve_format, strided
@@ -55,7 +55,7 @@ def _check_options(options: dict[str, Any]) -> None:
 
 
 def _kind(dtype: dtypes.dtype | None) -> np.dtype[Any]:
-    return (dtypes.get_default_dtype() if dtype is None else dtype).numpy
+    return (dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)).numpy
 
 
 def _sizes(name: str, size: tuple[Any, ...], keyword: Any = None) -> tuple[int, ...]:
@@ -115,14 +115,14 @@ def _declare(name: str, value: Any, doc: str) -> tuple[Maker, Maker, Maker]:
         **options: Any,
     ) -> Tensor:
         options.setdefault("device", input.device)
-        kind = input._array.dtype if dtype is None else dtype.numpy
+        kind = input._array.dtype if dtype is None else _kind(dtype)
         return _filled(
             input._array.shape, value, kind, options, kept_order(input._array, memory_format)
         )
 
     def new(input: Tensor, *size: Any, dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
         options.setdefault("device", input.device)
-        kind = input._array.dtype if dtype is None else dtype.numpy
+        kind = input._array.dtype if dtype is None else _kind(dtype)
         return _filled(_sizes(f"new_{name}", size, options.pop("size", None)), value, kind, options)
 
     _name(function, name, f"A tensor of {doc}; options: dtype, device, requires_grad, out.")
@@ -195,7 +195,7 @@ def full_like(
 ) -> Tensor:
     """A tensor of one value, with the shape, dtype and device of `input`."""
     options.setdefault("device", input.device)
-    kind = input._array.dtype if dtype is None else dtype.numpy
+    kind = input._array.dtype if dtype is None else _kind(dtype)
     order = kept_order(input._array, memory_format)
     return _filled(input._array.shape, _fill_value(fill_value), kind, options, order)
 
@@ -244,30 +244,59 @@ def scalar_tensor(s: Any, *, dtype: dtypes.dtype | None = None, **options: Any) 
 
 def _array_of(data: Any, dtype: dtypes.dtype | None) -> np.ndarray[Any, Any]:
     """A new array of nested sequences, numbers, tensors or NumPy arrays."""
+    kind = None if dtype is None else _kind(dtype)
     if isinstance(data, Tensor):
-        return np.array(data.detach().numpy(force=True), None if dtype is None else dtype.numpy)
+        data = data.detach().numpy(force=True)
     if isinstance(data, np.ndarray | np.generic):
-        array = np.array(data, None if dtype is None else dtype.numpy)
+        array = np.array(data)
         dtypes.of_numpy(array.dtype)
-        return array
+        return array if kind in (None, array.dtype) else cpu.cast(array, kind)
     data = _plain(data)
     try:
         array = np.array(data)
     except ValueError as error:
         raise ValueError(f"expected sequence of equal length: {error}") from None
-    if array.dtype.kind not in "biuf":
-        if array.dtype.kind == "c":
-            raise NotImplementedError("tensor(): complex data is not supported")
-        if array.dtype.kind in "US":
-            if isinstance(data, list):
-                raise ValueError(f"too many dimensions '{type(_first(data)).__name__}'")
-            raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
-        raise RuntimeError(f"Could not infer dtype of {type(_first(data)).__name__}")
+    if array.dtype.kind not in "biufV":
+        _refuse_data(data, array.dtype.kind)
     if dtype is not None:
-        return array.astype(dtype.numpy)
-    if array.dtype.kind == "f":
-        return array.astype(_kind(None))
-    return array.astype(dtypes.bool.numpy if array.dtype.kind == "b" else dtypes.int64.numpy)
+        return _fitting(array, dtypes.of(dtype))
+    if array.dtype.kind in "fV":
+        return _converted(array, _kind(None))
+    return _fitting(array, dtypes.bool if array.dtype.kind == "b" else dtypes.int64)
+
+
+def _refuse_data(data: Any, kind: str) -> NoReturn:
+    """Raises for data that NumPy takes for no numbers."""
+    if kind == "c":
+        raise NotImplementedError("tensor(): complex data is not supported")
+    if kind in "US":
+        if isinstance(data, list):
+            raise ValueError(f"too many dimensions '{type(_first(data)).__name__}'")
+        raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
+    raise RuntimeError(f"Could not infer dtype of {type(_first(data)).__name__}")
+
+
+def _converted(array: np.ndarray[Any, Any], kind: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """The array in another type, by the kernels' rules; in memory of its own."""
+    return array if array.dtype == kind else cpu.cast(array, kind)
+
+
+def _fitting(array: np.ndarray[Any, Any], dtype: dtypes.dtype) -> np.ndarray[Any, Any]:
+    """Python's numbers in a given type.
+
+    Raises:
+        RuntimeError: for one that an integer type cannot hold; a negative one wraps in an unsigned
+            type.
+        ValueError: for one of more than 63 bits, but in uint64.
+    """
+    if array.dtype == dtypes.uint64.numpy and dtype.numpy.kind in "iu" and dtype.name != "uint64":
+        raise ValueError("Overflow when unpacking long long")
+    if dtype.numpy.kind in "iu" and array.size and array.dtype != dtype.numpy:
+        limits = dtypes.iinfo(dtype)
+        least = limits.min if dtype.is_signed else -limits.max
+        if not least <= array.min().item() <= array.max().item() <= limits.max:
+            raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
+    return _converted(array, dtype.numpy)
 
 
 def _plain(data: Any) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rushlight import errors
+from rushlight import dtypes, errors
+from rushlight.backend import kernels_of
 from rushlight.ops._registry import composed
 from rushlight.tensor import Tensor
 
@@ -84,6 +85,13 @@ def is_conj(input: Tensor) -> bool:
 def is_neg(input: Tensor) -> bool:
     """False: nothing is negated lazily."""
     return False
+
+
+@composed(method=False)
+def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
+    """The dtype of arithmetic between two operands, tensors or numbers."""
+    operands = [x._array if isinstance(x, Tensor) else x for x in (tensor1, tensor2)]
+    return dtypes.of_numpy(kernels_of(*operands).result_type(*operands))
 
 
 # ---- Complex numbers, of which there are none ----

@@ -26,9 +26,10 @@ def _numbers(name: str, *values: Any) -> list[Any]:
 
 
 def _kind(name: str, dtype: dtypes.dtype | None) -> np.dtype[Any]:
-    if dtype is dtypes.bool:
+    kind = (dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)).numpy
+    if kind.kind == "b":
         raise NotImplementedError(f"\"{name}_cpu\" not implemented for 'Bool'")
-    return (dtypes.get_default_dtype() if dtype is None else dtype).numpy
+    return kind
 
 
 def _check_range(start: Any, end: Any, step: Any) -> None:
@@ -151,7 +152,7 @@ def eye(
     for name, size in (("n", n), ("m", m)):
         if size is not None and size < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
-    kind = (dtypes.get_default_dtype() if dtype is None else dtype).numpy
+    kind = (dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)).numpy
     return finish(np.eye(n, m, dtype=kind), **options)
 
 

@@ -32,7 +32,7 @@ def window(
         dtype: the default one if None.
         options: of a constructor.
     """
-    kind = (dtypes.get_default_dtype() if dtype is None else dtype).numpy
+    kind = (dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)).numpy
     end = count - 1 if symmetric else count
     weights = formula(np.arange(count, dtype=np.float64), end) if end > 0 else np.ones(count)
     return finish(weights.astype(kind), **options)

@@ -18,6 +18,7 @@ from rushlight.backend.cuda.pointwise import *  # noqa: F403
 from rushlight.backend.cuda.random import *  # noqa: F403
 from rushlight.backend.cuda.reduction import *  # noqa: F403
 from rushlight.backend.cuda.runtime import *  # noqa: F403
+from rushlight.backend.cuda.special import *  # noqa: F403
 from rushlight.backend.indexing import *  # noqa: F403
 from rushlight.backend.scattering import *  # noqa: F403
 from rushlight.backend.strided import *  # noqa: F403
