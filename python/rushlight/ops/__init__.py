@@ -5,32 +5,50 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight.ops import (  # noqa: F401 - imported for what they declare
+    activation,
     comparison,
+    conv,
     creation,
+    distance,
+    embedding,
+    grid,
     index,
     joining,
     linalg,
     loss,
     nn,
+    normalization,
     pointwise,
+    pooling,
     random,
     reduction,
     shape,
+    shuffling,
+    spatial,
 )
 from rushlight.ops._registry import find, names
 
 if TYPE_CHECKING:
+    from rushlight.ops.activation import *  # noqa: F403
     from rushlight.ops.comparison import *  # noqa: F403
+    from rushlight.ops.conv import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
+    from rushlight.ops.distance import *  # noqa: F403
+    from rushlight.ops.embedding import *  # noqa: F403
+    from rushlight.ops.grid import *  # noqa: F403
     from rushlight.ops.index import *  # noqa: F403
     from rushlight.ops.joining import *  # noqa: F403
     from rushlight.ops.linalg import *  # noqa: F403
     from rushlight.ops.loss import *  # noqa: F403
     from rushlight.ops.nn import *  # noqa: F403
+    from rushlight.ops.normalization import *  # noqa: F403
     from rushlight.ops.pointwise import *  # noqa: F403
+    from rushlight.ops.pooling import *  # noqa: F403
     from rushlight.ops.random import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
+    from rushlight.ops.shuffling import *  # noqa: F403
+    from rushlight.ops.spatial import *  # noqa: F403
 
 __all__ = ["find", "names"]
 

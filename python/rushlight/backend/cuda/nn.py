@@ -19,9 +19,9 @@ from rushlight.backend.cuda.runtime import cp
 __all__ = [
     "avg_pool2d",
     "avg_pool2d_backward",
-    "conv2d",
-    "conv2d_input_grad",
-    "conv2d_weight_grad",
+    "correlate2d",
+    "correlate2d_input_grad",
+    "correlate2d_weight_grad",
     "linear",
     "matmul",
     "max_pool2d",
@@ -117,7 +117,7 @@ def _unfolded(
     return windows.reshape(n, groups, c // groups * kernel[0] * kernel[1], output[0] * output[1])
 
 
-def conv2d(
+def correlate2d(
     x: Any,
     weight: Any,
     bias: Any,
@@ -129,7 +129,7 @@ def conv2d(
     """Cross-correlation of ``(n, c, h, w)`` with ``(out, c / groups, kh, kw)``."""
     output = _output_size(x, weight, bias, stride, padding, dilation, groups)
     if output is None:
-        refuse("conv2d", x, weight, bias, stride, padding, dilation, groups)
+        refuse("correlate2d", x, weight, bias, stride, padding, dilation, groups)
     channels, kernel = weight.shape[0], weight.shape[2:]
     columns = _unfolded(x, kernel, output, stride, padding, dilation, groups)
     product = cp.matmul(weight.reshape(groups, channels // groups, -1), columns)
@@ -160,7 +160,7 @@ def _output_size(
     return (height, width) if height > 0 and width > 0 else None
 
 
-def conv2d_input_grad(
+def correlate2d_input_grad(
     g: Any,
     weight: Any,
     x_shape: Sequence[int],
@@ -169,7 +169,7 @@ def conv2d_input_grad(
     dilation: Pair,
     groups: int,
 ) -> Any:
-    """The gradient of `conv2d` with respect to its input."""
+    """The gradient of `correlate2d` with respect to its input."""
     n, c = x_shape[:2]
     channels, kernel, output = weight.shape[0], weight.shape[2:], g.shape[2:]
     slopes = g.reshape(n, groups, channels // groups, g.shape[2] * g.shape[3])
@@ -182,7 +182,7 @@ def conv2d_input_grad(
     return K.copy(inside)
 
 
-def conv2d_weight_grad(
+def correlate2d_weight_grad(
     g: Any,
     x: Any,
     weight_shape: Sequence[int],
@@ -191,7 +191,7 @@ def conv2d_weight_grad(
     dilation: Pair,
     groups: int,
 ) -> Any:
-    """The gradient of `conv2d` with respect to its weight."""
+    """The gradient of `correlate2d` with respect to its weight."""
     n, channels = g.shape[:2]
     kernel = (weight_shape[2], weight_shape[3])
     columns = _unfolded(x, kernel, g.shape[2:], stride, padding, dilation, groups)
