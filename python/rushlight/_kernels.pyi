@@ -4,7 +4,7 @@ Kernels over NumPy arrays, compiled for several instruction sets.
 from __future__ import annotations
 import collections.abc
 import typing
-__all__: list[str] = ['Generator', 'POINTWISE', 'abs', 'absolute_error', 'acos', 'adagrad_step', 'adam_step', 'add', 'all', 'amax', 'amin', 'any', 'any_integer', 'argmax', 'argmin', 'asin', 'assign', 'atan', 'atan2', 'avg_pool2d', 'avg_pool2d_backward', 'bernoulli', 'bernoulli_each', 'bitwise_and', 'bitwise_not', 'bitwise_or', 'bitwise_xor', 'cauchy', 'ceil', 'clamp', 'conv2d', 'conv2d_input_grad', 'conv2d_weight_grad', 'copy', 'cos', 'cosh', 'cross_entropy_of_logit', 'cross_entropy_of_probability', 'div', 'elu', 'elu_backward', 'empty', 'empty_cache', 'eq', 'erf', 'erfc', 'exp', 'expand', 'expm1', 'exponential', 'floor', 'floor_divide', 'ge', 'gelu', 'gelu_backward', 'gelu_tanh', 'gelu_tanh_backward', 'geometric', 'get_num_threads', 'gt', 'huber', 'isa', 'isfinite', 'isnan', 'le', 'leaky_relu', 'leaky_relu_backward', 'lerp', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_normal', 'log_softmax', 'log_softmax_backward', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'lt', 'matmul', 'max_pool2d', 'max_pool2d_backward', 'maximum', 'mean', 'memory_stats', 'minimum', 'mul', 'multinomial', 'multiply_add', 'ne', 'neg', 'nll_loss', 'nll_loss_backward', 'normal', 'poisson', 'pow', 'prod', 'randint', 'randperm', 'reciprocal', 'relu', 'relu_backward', 'remainder', 'reset_peak_memory', 'result_type', 'rmsprop_step', 'round', 'rsqrt', 'set_cache_limit', 'set_default_floating', 'set_num_threads', 'sgd_step', 'sigmoid', 'sigmoid_backward', 'sign', 'silu', 'silu_backward', 'sin', 'sinh', 'softmax', 'softmax_backward', 'softplus', 'softplus_backward', 'sqrt', 'square', 'squared_error', 'sub', 'sum', 'tan', 'tanh', 'tanh_backward', 'trunc', 'uniform', 'var', 'where']
+__all__: list[str] = ['Generator', 'POINTWISE', 'abs', 'absolute_error', 'acos', 'adagrad_step', 'adam_step', 'add', 'all', 'amax', 'amin', 'any', 'any_integer', 'argmax', 'argmin', 'asin', 'assign', 'atan', 'atan2', 'avg_pool2d', 'avg_pool2d_backward', 'bernoulli', 'bernoulli_each', 'bitwise_and', 'bitwise_not', 'bitwise_or', 'bitwise_xor', 'cauchy', 'ceil', 'clamp', 'copy', 'correlate2d', 'correlate2d_input_grad', 'correlate2d_weight_grad', 'cos', 'cosh', 'cross_entropy_of_logit', 'cross_entropy_of_probability', 'div', 'elu', 'elu_backward', 'empty', 'empty_cache', 'eq', 'erf', 'erfc', 'exp', 'expand', 'expm1', 'exponential', 'floor', 'floor_divide', 'ge', 'gelu', 'gelu_backward', 'gelu_tanh', 'gelu_tanh_backward', 'geometric', 'get_num_threads', 'gt', 'huber', 'isa', 'isfinite', 'isnan', 'le', 'leaky_relu', 'leaky_relu_backward', 'lerp', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_normal', 'log_softmax', 'log_softmax_backward', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'lt', 'matmul', 'max_pool2d', 'max_pool2d_backward', 'maximum', 'mean', 'memory_stats', 'minimum', 'mul', 'multinomial', 'multiply_add', 'ne', 'neg', 'nll_loss', 'nll_loss_backward', 'normal', 'normalized_channels', 'normalized_channels_backward', 'normalized_rows', 'normalized_rows_backward', 'poisson', 'pow', 'prod', 'randint', 'randperm', 'reciprocal', 'relu', 'relu_backward', 'remainder', 'reset_peak_memory', 'result_type', 'rmsprop_step', 'round', 'rsqrt', 'set_cache_limit', 'set_default_floating', 'set_num_threads', 'sgd_step', 'sigmoid', 'sigmoid_backward', 'sign', 'silu', 'silu_backward', 'sin', 'sinh', 'softmax', 'softmax_backward', 'softplus', 'softplus_backward', 'sqrt', 'square', 'squared_error', 'sub', 'sum', 'tan', 'tanh', 'tanh_backward', 'trunc', 'uniform', 'var', 'where']
 class Generator:
     """
     MT19937 with PyTorch's seeding, state and order of draws.
@@ -85,16 +85,16 @@ def ceil(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def clamp(x: typing.Any, y: typing.Any, z: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
-def conv2d(x: typing.Any, weight: typing.Any, bias: typing.Any, stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], dilation: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], groups: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
-    ...
-def conv2d_input_grad(g: typing.Any, weight: typing.Any, x_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], dilation: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], groups: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
-    ...
-def conv2d_weight_grad(g: typing.Any, x: typing.Any, weight_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], dilation: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], groups: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
-    ...
 def copy(x: typing.Any, dtype: typing.Any = None) -> typing.Any:
     """
     A contiguous copy, converted to `dtype`.
     """
+def correlate2d(x: typing.Any, weight: typing.Any, bias: typing.Any, stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], dilation: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], groups: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
+    ...
+def correlate2d_input_grad(g: typing.Any, weight: typing.Any, x_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], dilation: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], groups: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
+    ...
+def correlate2d_weight_grad(g: typing.Any, x: typing.Any, weight_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], dilation: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], groups: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
+    ...
 def cos(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def cosh(x: typing.Any, out: typing.Any = None) -> typing.Any:
@@ -234,6 +234,18 @@ def nll_loss(x: typing.Any, target: typing.Any, weight: typing.Any, ignore_index
 def nll_loss_backward(g: typing.Any, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], target: typing.Any, weight: typing.Any, ignore_index: typing.SupportsInt | typing.SupportsIndex, reduction: str, total_weight: typing.Any) -> typing.Any:
     ...
 def normal(out: typing.Any, generator: Generator, mean: typing.SupportsFloat | typing.SupportsIndex, std: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    ...
+def normalized_channels(x: typing.Any, weight: typing.Any, bias: typing.Any, eps: typing.SupportsFloat | typing.SupportsIndex) -> tuple:
+    """
+    The channels (dimension 1), their means and variances.
+    """
+def normalized_channels_backward(g: typing.Any, x: typing.Any, weight: typing.Any, bias: typing.Any, mean: typing.Any, var: typing.Any, eps: typing.SupportsFloat | typing.SupportsIndex, needs: tuple[bool, bool, bool]) -> tuple:
+    ...
+def normalized_rows(x: typing.Any, weight: typing.Any, bias: typing.Any, dims: typing.SupportsInt | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, center: bool) -> tuple:
+    """
+    The rows of the last `dims`, their means and 1 / deviations.
+    """
+def normalized_rows_backward(g: typing.Any, x: typing.Any, weight: typing.Any, bias: typing.Any, mean: typing.Any, rstd: typing.Any, dims: typing.SupportsInt | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, center: bool, needs: tuple[bool, bool, bool]) -> tuple:
     ...
 def poisson(rate: typing.Any, generator: Generator) -> typing.Any:
     ...

@@ -92,9 +92,7 @@ class _Uninitialized:
 
     becomes: ClassVar[type[Tensor]]
 
-    def materialize(
-        self, shape: Sequence[int], device: Any = None, dtype: Any = None
-    ) -> None:
+    def materialize(self, shape: Sequence[int], device: Any = None, dtype: Any = None) -> None:
         """Make this an ordinary parameter or buffer of `shape`, with undefined values."""
         place = self.device if device is None else device
         kind = self.dtype if dtype is None else dtype

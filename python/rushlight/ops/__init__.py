@@ -8,13 +8,14 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     activation,
     comparison,
     conv,
+    correlation,
     creation,
     distance,
-    embedding,
     grid,
     index,
     joining,
     linalg,
+    lookup,
     loss,
     nn,
     normalization,
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
     from rushlight.ops.activation import *  # noqa: F403
     from rushlight.ops.comparison import *  # noqa: F403
     from rushlight.ops.conv import *  # noqa: F403
+    from rushlight.ops.correlation import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
     from rushlight.ops.distance import *  # noqa: F403
-    from rushlight.ops.embedding import *  # noqa: F403
+    from rushlight.ops.lookup import *  # noqa: F403
     from rushlight.ops.grid import *  # noqa: F403
     from rushlight.ops.index import *  # noqa: F403
     from rushlight.ops.joining import *  # noqa: F403

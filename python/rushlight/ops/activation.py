@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from rushlight.dtypes import float64
+from rushlight.dtypes import finfo, float64
 from rushlight.ops import creation
 from rushlight.ops.nn import elu, leaky_relu
 from rushlight.ops.pointwise import where
@@ -53,8 +53,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """
     if weight.ndim > 1:
         raise RuntimeError(
-            "prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = "
-            f"{weight.ndim}"
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}"
         )
     if weight.numel() != 1:
         if input.ndim == 0:
@@ -92,12 +91,14 @@ def rrelu(
     """
     if generator is not None:
         raise NotImplementedError("rrelu: generator is not supported")
+    if lower > upper:
+        raise RuntimeError("Lower bound should be less than or equal to the upper bound")
     if not training:
         return leaky_relu(input, (lower + upper) / 2)
     negative = input.detach() <= 0
     # As PyTorch, in float64 and only for the elements that need one.
     drawn = creation.empty(int(negative.sum()), dtype=float64, device=input.device)
-    slopes = creation.ones_like(input)
+    slopes = input.new_ones(input.shape)
     slopes[negative] = drawn.uniform_(lower, upper).to(input.dtype)
     return input * slopes
 
@@ -112,9 +113,18 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Elementwise 0 within ``[-lambd, lambd]``, else ``input`` moved towards 0 by `lambd`."""
     if not lambd >= 0:
-        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
+        limit = finfo(input.dtype).max
+        raise RuntimeError(
+            f"lambda must be in range [0, {limit:g}] for input dtype {_scalar(input)}, but found "
+            f"{lambd:g}"
+        )
     below = where(input < -lambd, input + lambd, input * 0)  # nan stays nan
     return where(input > lambd, input - lambd, below)
+
+
+def _scalar(x: Tensor) -> str:
+    """PyTorch's short name of the element type: Float, Double, Half."""
+    return str(x.type()).rpartition(".")[2].removesuffix("Tensor")
 
 
 @composed(method=False)
@@ -239,9 +249,9 @@ def feature_alpha_dropout_(input: Tensor, p: float, train: bool) -> Tensor:
 def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor, Tensor]:
     """`dropout`, and the mask (bool) of what was kept."""
     if train is False or input.numel() == 0:
-        return input.clone(), creation.ones_like(input).bool()
+        return input.clone(), input.new_ones(input.shape).bool()
     if p == 1:
-        return input * 0.0, creation.zeros_like(input).bool()
+        return input * 0.0, input.new_zeros(input.shape).bool()
     mask = input.new_empty(input.shape).bernoulli_(1 - p)
     return input * mask * (1 / (1 - p)), mask.bool()
 

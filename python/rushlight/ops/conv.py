@@ -6,81 +6,16 @@ along the depth become channels.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from rushlight.ops._registry import composed, op
+from rushlight.ops._registry import composed
+from rushlight.ops.correlation import correlate2d, correlate2d_input_grad
 from rushlight.ops.spatial import constant_pad_nd, spread, windows, windows_sum
 from rushlight.tensor import Tensor
 
 Sizes = tuple[int, ...]
-Pair = tuple[int, ...]
 Size = int | tuple[int, ...]
-
-
-
-@op(
-    input=lambda K, g, weight, input_shape, stride, padding, dilation, groups: K.correlate2d_input_grad(
-        g, weight, input_shape, stride, padding, dilation, groups
-    ),
-    weight=lambda K, g, input, weight_shape, stride, padding, dilation, groups: (
-        K.correlate2d_weight_grad(g, input, weight_shape, stride, padding, dilation, groups)
-    ),
-    bias=lambda K, g: K.sum(g, (0, 2, 3)),
-    node="ConvolutionBackward0",
-    method=False,
-)
-def correlate2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair,
-    groups: int,
-) -> Tensor:
-    """Cross-correlation of images ``(n, c, h, w)`` with ``(c_out, c / groups, kh, kw)``."""
-
-
-@op(
-    grad=lambda K, g, weight, stride, padding, dilation, groups: K.correlate2d(
-        g, weight, None, stride, padding, dilation, groups
-    ),
-    weight=lambda K, g, grad, weight_shape, stride, padding, dilation, groups: K.correlate2d_weight_grad(
-        grad, g, weight_shape, stride, padding, dilation, groups
-    ),
-    method=False,
-)
-def correlate2d_input_grad(
-    grad: Tensor,
-    weight: Tensor,
-    shape: tuple[int, ...],
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair,
-    groups: int,
-) -> Tensor:
-    """The gradient of `correlate2d` with respect to its input of `shape`."""
-
-
-@op(
-    grad=lambda K, g, input, stride, padding, dilation, groups: K.correlate2d(
-        input, g, None, stride, padding, dilation, groups
-    ),
-    input=lambda K, g, grad, input_shape, stride, padding, dilation, groups: K.correlate2d_input_grad(
-        grad, g, input_shape, stride, padding, dilation, groups
-    ),
-    method=False,
-)
-def correlate2d_weight_grad(
-    grad: Tensor,
-    input: Tensor,
-    shape: tuple[int, ...],
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair,
-    groups: int,
-) -> Tensor:
-    """The gradient of `correlate2d` with respect to its weight of `shape`."""
 
 
 # ---- Over one, two and three dimensions ----
@@ -105,7 +40,12 @@ def _check(
         raise RuntimeError("weight should have at least three dimensions")
     if groups <= 0:
         raise RuntimeError("non-positive groups is not supported")
-    if len(w) != n + 2 or len(x) not in (n + 1, n + 2):
+    if len(w) != n + 2:
+        raise RuntimeError(
+            f"Expected {len(w)}-dimensional input for {len(w)}-dimensional weight {list(w)}, but "
+            f"got {len(x)}-dimensional input of size {list(x)} instead"
+        )
+    if len(x) not in (n + 1, n + 2):
         name = f"conv_transpose{n}d" if transposed else f"conv{n}d"
         raise RuntimeError(
             f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, "
@@ -187,15 +127,19 @@ def _convolved(
     groups: int,
 ) -> Tensor:
     """The convolution over the last `n` dimensions, of an input with or without a batch."""
-    _check(input, weight, bias, n, groups, False)
     stride, dilation = _steps("stride", stride, n), _steps("dilation", dilation, n)
+    _check_steps(
+        stride, (0,) if isinstance(padding, str) else _steps("padding", padding, n), dilation
+    )
+    _check(input, weight, bias, n, groups, False)
     if isinstance(padding, str):
         input, padding = _pad_as_named(input, weight.shape[2:], padding, stride, dilation)
     padding = _steps("padding", padding, n)
-    _check_steps(stride, padding, dilation)
     x = input if input.ndim == n + 2 else input.unsqueeze(0)
     _check_reach(x._array.shape[2:], weight._array.shape[2:], padding, dilation)
-    if n == 1:
+    if not x.is_floating_point():
+        out = _correlate_integers(x, weight, bias, stride, padding, dilation, groups)
+    elif n == 1:
         lifted = (1, *stride), (0, *padding), (1, *dilation)
         out = correlate2d(x.unsqueeze(2), weight.unsqueeze(2), bias, *lifted, groups).squeeze(2)
     elif n == 2:
@@ -203,6 +147,31 @@ def _convolved(
     else:
         out = _correlate3d(x, weight, bias, stride, padding, dilation, groups)
     return out if input.ndim == n + 2 else out.squeeze(0)
+
+
+def _correlate_integers(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
+    groups: int,
+) -> Tensor:
+    """Over any number of dimensions, as a product with the windows; floats have faster kernels."""
+    if bias is not None and bias.dtype != x.dtype:
+        raise RuntimeError(
+            f"Input type ({x.dtype}) and bias type ({bias.dtype}) should be the same"
+        )
+    kernel = tuple(weight.shape[2:])
+    frame = tuple(p for width in reversed(padding) for p in (width, width))
+    parts = windows(constant_pad_nd(x, frame, 0), kernel, stride, dilation)
+    counts = parts.shape[2 + len(kernel) :]
+    n, taps = x.shape[0], math.prod(weight.shape[1:])
+    columns = parts.reshape(n, groups, taps, math.prod(counts))
+    rows = weight.reshape(groups, weight.shape[0] // groups, taps)
+    out = (rows @ columns).reshape(n, weight.shape[0], *counts)
+    return _finished(out, bias, True)
 
 
 def _correlate3d(
@@ -327,15 +296,45 @@ def _transposed(
         more = [w for e, s in zip(extra, stride, strict=True) for w in (e // s, 0)]
         x = constant_pad_nd(x, tuple(more[::-1]), 0)
         extra = tuple(e % s for e, s in zip(extra, stride, strict=True))
+    if not x.is_floating_point():
+        out = _transposed_integers(x, weight, stride, padding, extra, dilation, groups)
+        return _finished(out, bias, input.ndim == n + 2)
     lifted = [(p,) * (2 - n) + q for p, q in ((1, stride), (0, padding), (0, extra), (1, dilation))]
     if n == 1:
         out = _transposed2d(x.unsqueeze(2), weight.unsqueeze(2), *lifted, groups).squeeze(2)
     else:
         run = _transposed2d if n == 2 else _transposed3d
         out = run(x, weight, stride, padding, extra, dilation, groups)
+    return _finished(out, bias, input.ndim == n + 2)
+
+
+def _finished(out: Tensor, bias: Tensor | None, batched: bool) -> Tensor:
     if bias is not None:
-        out = out + bias.reshape(-1, *(1,) * n)
-    return out if input.ndim == n + 2 else out.squeeze(0)
+        out = out + bias.reshape(-1, *(1,) * (out.ndim - 2))
+    return out if batched else out.squeeze(0)
+
+
+def _transposed_integers(
+    x: Tensor,
+    weight: Tensor,
+    stride: Sizes,
+    padding: Sizes,
+    extra: Sizes,
+    dilation: Sizes,
+    groups: int,
+) -> Tensor:
+    """Over any number of dimensions, as windows added up; see `_correlate_integers`."""
+    n, channels, *counts = x.shape
+    kernel = tuple(weight.shape[2:])
+    rows = weight.reshape(groups, channels // groups, math.prod(weight.shape[1:]))
+    columns = x.reshape(n, groups, channels // groups, math.prod(counts))
+    stacks = (rows.transpose(1, 2) @ columns).reshape(n, groups * weight.shape[1], *kernel, *counts)
+    whole = [
+        _transposed_size(c, k, s, 0, e, d)
+        for c, k, s, e, d in zip(counts, kernel, stride, extra, dilation, strict=True)
+    ]
+    out = windows_sum(stacks, (*stacks.shape[:2], *whole), kernel, stride, dilation)
+    return constant_pad_nd(out, tuple(-p for p in reversed(padding) for _ in (0, 1)), 0)
 
 
 def _transposed_size(
@@ -404,9 +403,7 @@ def conv_transpose1d(
     dilation: Size = 1,
 ) -> Tensor:
     """The transpose of `conv1d`, of (N, C, L) or (C, L); see `conv_transpose2d`."""
-    return _transposed(
-        1, input, weight, bias, stride, padding, output_padding, groups, dilation
-    )
+    return _transposed(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 @composed(method=False)
@@ -432,9 +429,7 @@ def conv_transpose2d(
         groups: number of groups that channels are split into.
         dilation: distance between the kernel's points.
     """
-    return _transposed(
-        2, input, weight, bias, stride, padding, output_padding, groups, dilation
-    )
+    return _transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 @composed(method=False)
@@ -449,9 +444,7 @@ def conv_transpose3d(
     dilation: Size = 1,
 ) -> Tensor:
     """The transpose of `conv3d`, of (N, C, D, H, W) or (C, D, H, W); see `conv_transpose2d`."""
-    return _transposed(
-        3, input, weight, bias, stride, padding, output_padding, groups, dilation
-    )
+    return _transposed(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 @composed(method=False)

@@ -10,9 +10,7 @@ from rushlight.tensor import Tensor
 
 
 @composed(method=False)
-def bilinear(
-    input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None
-) -> Tensor:
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``y_k = x1^T W_k x2 + b_k``.
 
     Args:
@@ -73,9 +71,7 @@ def pairwise_distance(
 def pdist(input: Tensor, p: float = 2) -> Tensor:
     """The distances ``|x_i - x_j|_p`` of the rows of ``(n, m)``, for all ``i < j``."""
     if input.ndim != 2:
-        raise RuntimeError(
-            f"pdist only supports 2D tensors, got: {input.ndim}D"
-        )
+        raise RuntimeError(f"pdist only supports 2D tensors, got: {input.ndim}D")
     if p < 0:
         raise RuntimeError("pdist only supports non-negative p values")
     i, j = np.triu_indices(input.shape[0], 1)

@@ -129,9 +129,7 @@ def _cubic(input: Tensor, at: Sequence[Tensor], padding: str, align_corners: boo
 
 
 def _check_grid(input: Tensor, grid: Tensor, mode: str) -> None:
-    sizes = (
-        f"input with sizes {list(input.shape)} and grid with sizes {list(grid.shape)}"
-    )
+    sizes = f"input with sizes {list(input.shape)} and grid with sizes {list(grid.shape)}"
     if input.ndim not in (4, 5) or input.ndim != grid.ndim:
         raise RuntimeError(
             "grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but "

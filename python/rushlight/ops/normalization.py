@@ -22,9 +22,7 @@ Needs = tuple[bool, bool, bool]
 
 @op(
     joint=lambda K, g, needs, input, weight, bias, mean, rstd, dims, eps, center: (
-        K.normalized_rows_backward(
-            g, input, weight, bias, mean, rstd, dims, eps, center, needs
-        )
+        K.normalized_rows_backward(g, input, weight, bias, mean, rstd, dims, eps, center, needs)
     ),
     extras=("mean", "rstd"),
     node="NativeLayerNormBackward0",
@@ -94,8 +92,8 @@ def normalized_rows_backward(
 
 
 @op(
-    joint=lambda K, g, needs, input, weight, bias, mean, var, eps: (
-        K.normalized_channels_backward(g, input, weight, bias, mean, var, eps, needs)
+    joint=lambda K, g, needs, input, weight, bias, mean, var, eps: K.normalized_channels_backward(
+        g, input, weight, bias, mean, var, eps, needs
     ),
     extras=("mean", "var"),
     node="NativeBatchNormBackward0",
@@ -176,8 +174,9 @@ def native_layer_norm(
     eps: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`layer_norm`, its means and its ``1 / sqrt(var + eps)``."""
-    shape = _check_rows("layer_norm", input, normalized_shape, weight, bias)
-    return normalized_rows(input, weight, bias, len(shape), eps, True)  # type: ignore[return-value]
+    out = layer_norm(input, normalized_shape, weight, bias, eps)
+    over = tuple(range(-len(tuple(normalized_shape)), 0))
+    return out, *_statistics(input, over, eps, True)
 
 
 @composed(method=False)
@@ -245,18 +244,13 @@ def native_group_norm(
     eps: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`group_norm`, the means and ``1 / sqrt(var + eps)`` of the N x `group` groups."""
-    if C % group:
-        raise RuntimeError(
-            "Expected number of channels in input to be divisible by num_groups, but got input of "
-            f"shape {list(input.shape)} and num_groups={group}"
-        )
     rows = input.reshape(N, group, C // group * HxW)
-    y, mean, rstd = normalized_rows(rows, None, None, 1, eps, True)
-    return (
-        _affine(y.reshape(input.shape), weight, bias),
-        mean.reshape(N, group),
-        rstd.reshape(N, group),
-    )
+    return group_norm(input, group, weight, bias, eps), *_statistics(rows, (-1,), eps)
+
+
+def _statistics(x: Tensor, over: Any, eps: float, keep: bool = False) -> tuple[Tensor, Tensor]:
+    """Mean and ``1 / sqrt(var + eps)``, differentiable."""
+    return x.mean(over, keep), (x.var(over, correction=0, keepdim=keep) + eps).rsqrt()
 
 
 def _affine(y: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
@@ -290,7 +284,9 @@ def group_norm(
     Source: Wu and He, "Group normalization" (2018).
     """
     if input.ndim < 2:
-        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
+        raise RuntimeError(
+            f"Expected at least 2 dimensions for input tensor but received {input.ndim}"
+        )
     if num_groups <= 0:
         raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
     n, c, *size = input.shape
@@ -301,7 +297,14 @@ def group_norm(
                 f"input, but got {label} of shape {list(parameter.shape)} and input of shape "
                 f"{list(input.shape)}"
             )
-    return native_group_norm(input, weight, bias, n, c, math.prod(size), num_groups, eps)[0]
+    if c % num_groups:
+        raise RuntimeError(
+            "Expected number of channels in input to be divisible by num_groups, but got input of "
+            f"shape {list(input.shape)} and num_groups={num_groups}"
+        )
+    rows = input.reshape(n, num_groups, c // num_groups * math.prod(size))
+    y = normalized_rows(rows, None, None, 1, eps, True)[0]
+    return _affine(y.reshape(input.shape), weight, bias)
 
 
 # ---- Batch norm and instance norm ----
@@ -311,9 +314,7 @@ def _check_channels(input: Tensor, **parameters: Tensor | None) -> None:
     count = input._array.shape[1]
     for name, parameter in parameters.items():
         if parameter is not None and parameter.numel() != count:
-            raise RuntimeError(
-                f"{name} should contain {count} elements not {parameter.numel()}"
-            )
+            raise RuntimeError(f"{name} should contain {count} elements not {parameter.numel()}")
 
 
 def _follow(running: Tensor | None, value: Tensor, momentum: float) -> None:
@@ -334,14 +335,16 @@ def native_batch_norm(
     eps: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`batch_norm`; with `training` also the means and ``1 / sqrt(var + eps)`` of the channels."""
+    if input.numel() == 0:  # nothing to learn from
+        empty = input.new_empty(0)
+        return (_affine(input, weight, bias) if input.ndim > 1 else input.clone()), empty, empty
     _check_channels(
         input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
     )
     if not training:
         if running_mean is None or running_var is None:
-            raise RuntimeError(
-                "Expected running_mean and running_var to be defined when training=False"
-            )
+            name = "running_mean" if running_mean is None else "running_var"
+            raise RuntimeError(f"{name} must be defined in evaluation mode")
         scale = (running_var + eps).rsqrt()
         scale = scale if weight is None else scale * weight
         shift = -running_mean * scale
@@ -415,9 +418,7 @@ def instance_norm(
     Source: Ulyanov, Vedaldi and Lempitsky, "Instance normalization" (2016).
     """
     if not use_input_stats:
-        return batch_norm(
-            input, weight, bias, running_mean, running_var, False, momentum, eps
-        )
+        return batch_norm(input, weight, bias, running_mean, running_var, False, momentum, eps)
     _check_channels(
         input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from rushlight.dtypes import iinfo, int64
@@ -124,22 +125,24 @@ def _steps(name: str, value: Any, n: int) -> Sizes:
         return (value,) * n
     sizes = tuple(value)
     if len(sizes) not in (1, n):
-        words = ("one", "two", "three")[n - 1]
-        raise RuntimeError(f"{name} must either be a single int, or a tuple of {words} ints")
+        words = ("one int", "two ints", "three ints")[n - 1]
+        raise RuntimeError(
+            f"{name} must either be a single int, or a tuple of {words}; got {list(sizes)}"
+        )
     return sizes * (n // len(sizes))
 
 
 def geometry(
-    n: int, kernel_size: Any, stride: Any, padding: Any = 0, dilation: Any = 1
+    name: str, n: int, kernel_size: Any, stride: Any, padding: Any = 0, dilation: Any = 1
 ) -> tuple[Sizes, Sizes, Sizes, Sizes]:
     """The sizes of a pooling; without a stride it is the window's size."""
-    kernel = _steps("kernel_size", kernel_size, n)
+    kernel = _steps(f"{name}: kernel_size", kernel_size, n)
     missing = stride is None or (not isinstance(stride, int) and len(stride) == 0)
     return (
         kernel,
-        kernel if missing else _steps("stride", stride, n),
-        _steps("padding", padding, n),
-        _steps("dilation", dilation, n),
+        kernel if missing else _steps(f"{name}: stride", stride, n),
+        _steps(f"{name}: padding", padding, n),
+        _steps(f"{name}: dilation", dilation, n),
     )
 
 
@@ -156,34 +159,59 @@ def pooled_size(n: int, kernel: int, stride: int, padding: int, dilation: int, c
 def check_pooling(
     name: str, input: Tensor, n: int, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
 ) -> None:
-    """Raises RuntimeError for an input or sizes that cannot be pooled."""
+    """Raises RuntimeError for an input or sizes that cannot be pooled, in PyTorch's words."""
     shape = input._array.shape
     if len(shape) not in (n + 1, n + 2):
-        raise RuntimeError(
-            f"{name}() Expected {n + 1}D or {n + 2}D input tensor, but got {list(shape)}"
-        )
-    if 0 in shape[-n - 1 :]:
-        raise RuntimeError(
-            f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch "
-            f"size for input, but got: {list(shape)}"
-        )
-    for label, sizes in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
+        raise RuntimeError(_wrong_dims(name, n, shape))
+    if n == 1 and name.startswith("max"):
+        for label, sizes in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
+            if sizes[0] < 1:
+                raise RuntimeError(
+                    f"{name}() {label} must be greater than zero, but got {sizes[0]}"
+                )
+    if 0 in kernel or 0 in stride:
+        raise RuntimeError("stride should not be zero")
+    axes = "THW"[3 - n :] if n > 1 else "W"
+    for label, letter, sizes in (("stride", "d", stride), ("dilation", "dilation", dilation)):
         if min(sizes) < 1:
-            raise RuntimeError(
-                f"{name}() {label} must be greater than zero, but got {_plain(sizes)}"
-            )
-    if min(padding) < 0:
-        raise RuntimeError(f"{name}() padding must be non-negative, but got {_plain(padding)}")
-    for k, p in zip(kernel, padding, strict=True):
+            got = " ".join(f"{letter}{a}: {v}" for a, v in zip(axes, sizes, strict=True))
+            raise RuntimeError(f"{label} should be greater than zero, but got {got}")
+    for k, p, d in zip(kernel, padding, dilation, strict=True):
+        if p < 0:
+            raise RuntimeError(f"pad must be non-negative, but got pad: {p}")
         if p > k // 2:
             raise RuntimeError(
                 "pad should be at most half of effective kernel size, but got "
-                f"pad={p}, kernel_size={k} and dilation={_plain(dilation)}"
+                f"pad={p}, kernel_size={k} and dilation={d}"
             )
+    if 0 in shape[-n - 1 :]:
+        raise RuntimeError(_empty(name, n, shape))
 
 
-def _plain(sizes: Sizes) -> Any:
-    return sizes[0] if len(set(sizes)) == 1 else list(sizes)
+def _wrong_dims(name: str, n: int, shape: Sequence[int]) -> str:
+    if n == 1 and name.startswith("avg"):
+        return (
+            f"Expected 2 to 3 dimensions, but got {len(shape)}-dimensional tensor for argument #1 "
+            f"'self' (while checking arguments for {name})"
+        )
+    if n == 1:
+        return (
+            f"{name}: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for "
+            f"input, but got:{list(shape)}"
+        )
+    return f"non-empty {n + 1}D or {n + 2}D (batch mode) tensor expected for input"
+
+
+def _empty(name: str, n: int, shape: Sequence[int]) -> str:
+    if n < 3:
+        return (
+            f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size for "
+            f"input, but got:{list(shape)}"
+        )
+    return (
+        f"{name}(): Expected input's non-batch dimensions to have positive length, but input has a "
+        f"shape of {list(shape)}"
+    )
 
 
 def _max_of_planes(
@@ -220,8 +248,13 @@ def max_pool(
     ceil_mode: bool,
 ) -> tuple[Tensor, Tensor]:
     """The greatest of each window over the last `n` dimensions, and its index among them."""
-    kernel, stride, padding, dilation = sizes = geometry(n, kernel_size, stride, padding, dilation)
-    check_pooling(f"max_pool{n}d", input, n, *sizes)
+    name = f"max_pool{n}d"
+    sizes = geometry(name, n, kernel_size, stride, padding, dilation)
+    check_pooling(name, input, n, *sizes)
+    if n == 1:
+        count = pooled_size(input.shape[-1], *(size[0] for size in sizes), ceil_mode)
+        if count < 1:
+            raise RuntimeError(f"max_pool1d() Invalid computed output size: {count}")
     x = input if input.ndim == n + 2 else input.unsqueeze(0)
     if n == 1:
         lifted = [(p, *size) for p, size in zip((1, 1, 0, 1), sizes, strict=True)]
@@ -244,12 +277,13 @@ def _max_of_volumes(
     best, places = _max_of_planes(planes, *(size[1:] for size in sizes), ceil)
     shape = best.shape[2:]
 
+    areas = math.prod(shape)
+
     def stacked(t: Tensor) -> Tensor:
-        return t.unflatten(0, (n, depth)).transpose(1, 2).reshape(n, c, depth, -1)
+        return t.reshape(n, depth, c, areas).transpose(1, 2)
 
     along = [(size[0], p) for size, p in zip(sizes, (1, 1, 0, 1), strict=True)]
     best, levels = _max_of_planes(stacked(best), *along, ceil)
-    areas = shape[0] * shape[1]
     level = (levels - levels % areas) // areas
     indices = gathered_by_plane(stacked(places), levels, 2) + level * (height * width)
     count = best.shape[2]
@@ -322,11 +356,16 @@ def avg_pool(
     divisor_override: int | None,
 ) -> Tensor:
     """The mean of each window over the last `n` dimensions."""
-    kernel, stride, padding, dilation = geometry(n, kernel_size, stride, padding)
-    check_pooling(f"avg_pool{n}d", input, n, kernel, stride, padding, dilation)
+    name = f"avg_pool{n}d"
+    kernel, stride, padding, dilation = geometry(name, n, kernel_size, stride, padding)
+    check_pooling(name, input, n, kernel, stride, padding, dilation)
+    if divisor_override == 0:
+        raise RuntimeError("divisor must be not zero")
     rule = ceil_mode, count_include_pad, divisor_override
     x = input if input.ndim == n + 2 else input.unsqueeze(0)
-    if n == 1:
+    if not x.is_floating_point():
+        out = _average_of_integers(x, kernel, stride, padding, *rule)
+    elif n == 1:
         out = avg_pool2d(x.unsqueeze(2), (1, *kernel), (1, *stride), (0, *padding), *rule)
         out = out.squeeze(2)
     elif n == 2:
@@ -346,27 +385,61 @@ def _average_of_volumes(
     divisor: int | None,
 ) -> Tensor:
     """Sums over the planes, then over the depth, divided by what they are of."""
-    if divisor == 0:
-        raise RuntimeError("divisor must be not zero")
     n, c, depth, height, width = x.shape
     planes = x.reshape(n, c * depth, height, width)
     sums = avg_pool2d(planes, kernel[1:], stride[1:], padding[1:], ceil, True, 1)
     shape = sums.shape[2:]
     along = (kernel[0], 1), (stride[0], 1), (padding[0], 0)
-    sums = avg_pool2d(sums.reshape(n, c, depth, -1), *along, ceil, True, 1)
-    out = sums.reshape(n, c, -1, *shape)
+    sums = avg_pool2d(sums.reshape(n, c, depth, math.prod(shape)), *along, ceil, True, 1)
+    out = sums.reshape(n, c, sums.shape[2], *shape)
     if divisor is not None:
         return out / divisor
-    for i, count in enumerate(out.shape[2:]):
-        size, k, s, p = x.shape[2 + i], kernel[i], stride[i], padding[i]
-        starts = [j * s - p for j in range(count)]
-        ends = [min(start + k, size + p) for start in starts]
+    return out / _window_sizes(x, out.shape[2:], kernel, stride, padding, include_padding)
+
+
+def _window_sizes(
+    x: Tensor,
+    counts: Sequence[int],
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    include_padding: bool,
+) -> Tensor:
+    """How many elements each window has, of the input or with the padding around it."""
+    total = x.new_ones(())
+    for i, count in enumerate(counts):
+        size, p = x.shape[2 + i], padding[i]
+        starts = [j * stride[i] - p for j in range(count)]
+        ends = [min(start + kernel[i], size + p) for start in starts]
         if not include_padding:
-            ends = [min(end, size) for end in ends]
-            starts = [max(start, 0) for start in starts]
-        counts = [end - start for start, end in zip(starts, ends, strict=True)]
-        out = out / x.new_tensor(counts).reshape(-1, *(1,) * (2 - i))
-    return out
+            starts, ends = [max(s, 0) for s in starts], [min(e, size) for e in ends]
+        lengths = [end - start for start, end in zip(starts, ends, strict=True)]
+        total = total[..., None] * x.new_tensor(lengths)
+    return total
+
+
+def _average_of_integers(
+    x: Tensor,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    ceil: bool,
+    include_padding: bool,
+    divisor: int | None,
+) -> Tensor:
+    """Sums divided as integers are, towards zero."""
+    one = (1,) * len(kernel)
+    sizes = list(zip(x.shape[2:], kernel, stride, padding, one, strict=True))
+    counts = [pooled_size(*size, ceil) for size in sizes]
+    frame: list[int] = []
+    for (n, k, s, p, _), count in zip(sizes, counts, strict=True):
+        frame = [p, (count - 1) * s + k - n - p, *frame]
+    parts = windows(constant_pad_nd(x, tuple(frame), 0), kernel, stride, one)
+    sums = parts.sum(tuple(range(2, 2 + len(kernel))))
+    if divisor is None:
+        by = _window_sizes(x, counts, kernel, stride, padding, include_padding)
+        return sums.div(by, rounding_mode="trunc")
+    return sums.div(divisor, rounding_mode="trunc")
 
 
 @composed(method=False)
@@ -379,6 +452,4 @@ def avg_pool1d(
     count_include_pad: bool = True,
 ) -> Tensor:
     """The mean of each window of (N, C, L) or (C, L); see `nn.functional.avg_pool2d`."""
-    return avg_pool(
-        1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None
-    )
+    return avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)

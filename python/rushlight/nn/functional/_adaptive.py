@@ -31,29 +31,38 @@ __all__ = [
 
 def _wanted(name: str, n: int, input: Tensor, output_size: Any) -> tuple[int, ...]:
     """The sizes of the result; None keeps one."""
+    if n > 1 and input.dim() <= n:
+        raise ValueError(f"Input dimension should be at least {n + 1}")
     if input.dim() not in (n + 1, n + 2):
         raise RuntimeError(
-            f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got {list(input.shape)}"
+            f"Expected 2 to 3 dimensions, but got {input.dim()}-dimensional tensor for argument #1 "
+            f"'self' (while checking arguments for {name})"
+            if n == 1
+            else f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got {list(input.shape)}"
         )
     if 0 in input.shape[-n:]:
         raise RuntimeError(
             f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input "
             f"has sizes {list(input.shape)} with dimension being empty"
         )
-    wanted = (output_size,) * n if isinstance(output_size, int) or output_size is None else None
-    wanted = tuple(output_size) if wanted is None else wanted
-    if len(wanted) == 1:
-        wanted *= n
+    one = isinstance(output_size, int) or output_size is None
+    wanted = (output_size,) * n if one else tuple(output_size)
     if len(wanted) != n:
-        raise RuntimeError(f"{name}: output_size must be {n}, got {len(wanted)}")
+        raise RuntimeError(
+            f"{name}() argument 'output_size' should contain one int (got {len(wanted)})"
+            if n == 1
+            else f"{name}: output_size must be {n}, got {len(wanted)}"
+        )
     sizes = tuple(
         size if part is None else int(part)
         for size, part in zip(input.shape[-n:], wanted, strict=True)
     )
     if min(sizes) < 0:
         raise RuntimeError(
-            f"{name}: elements of output_size must be greater than or equal to 0 but received "
-            f"{sizes}"
+            f"elements of output_size must be greater than or equal to 0 but received {sizes}"
+            if "avg" in name
+            else f"Trying to create tensor with negative dimension {min(sizes)}: "
+            f"{[*input.shape[:-n], *sizes]}"
         )
     return sizes
 
@@ -205,13 +214,16 @@ def _fractional(
         parts = (output_size,) * n if isinstance(output_size, int) else tuple(output_size)
     for k, size, part in zip(kernel, sizes, parts, strict=True):
         if part + k - 1 > size:
-            raise RuntimeError(f"{name}: kernel size {k} is too large relative to input size {size}")
+            raise RuntimeError(
+                f"{name}: kernel size {k} is too large relative to input size {size}"
+            )
     batch = 1 if input.dim() == n + 1 else input.shape[0]
     if random_samples is None:
         random_samples = ops.rand(
             batch, input.shape[-n - 1], n, dtype=input.dtype, device=input.device
         )
-    samples = random_samples.reshape(-1, n)
+    planes = batch * input.shape[-n - 1]
+    samples = random_samples[:batch].reshape(planes, n)  # without a batch, the first counts
     # The columns are those of x and y for images, of depth, height and width for volumes.
     columns = (1, 0) if n == 2 else (0, 1, 2)
     flat = None
@@ -223,9 +235,10 @@ def _fractional(
         taps = taps.reshape(-1, *shape)
         flat = taps if flat is None else flat * sizes[dim] + taps
     assert flat is not None
-    planes = input.reshape(samples.shape[0], -1)
-    places = flat.flatten(n + 1).flatten(1, n)
-    values = planes.detach().gather(1, places.flatten(1)).reshape(places.shape)
+    shape = planes, math.prod(parts), math.prod(kernel)
+    places = flat.reshape(shape)
+    flat_input = input.detach().reshape(planes, math.prod(sizes))
+    values = flat_input.gather(1, places.reshape(planes, shape[1] * shape[2])).reshape(shape)
     chosen = places.gather(2, values.argmax(2, keepdim=True))
     indices = chosen.reshape(*input.shape[:-n], *parts)
     return gathered_by_plane(input, indices, n), indices

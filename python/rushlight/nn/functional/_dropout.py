@@ -94,9 +94,7 @@ def _warn(name: str, ndim: int, expected: str, space: int) -> None:
     )
 
 
-def _of_channels(
-    input: Tensor, p: float, training: bool, inplace: bool, batched: bool
-) -> Tensor:
+def _of_channels(input: Tensor, p: float, training: bool, inplace: bool, batched: bool) -> Tensor:
     """Feature dropout; without a batch, the channels are the first dimension."""
     if batched:
         return _run(ops.feature_dropout, input, p, training, inplace)

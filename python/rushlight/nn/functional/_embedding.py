@@ -7,7 +7,7 @@ import numpy as np
 from rushlight import ops
 from rushlight.autograd.grad_mode import no_grad
 from rushlight.dtypes import int64
-from rushlight.ops.embedding import MODES
+from rushlight.ops.lookup import MODES
 from rushlight.tensor import Tensor
 
 __all__ = ["embedding", "embedding_bag", "one_hot"]
@@ -22,8 +22,9 @@ def _renorm(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) 
         weight[rows] = ops.where(norms > max_norm, found * (max_norm / (norms + 1e-7)), found)
 
 
-def _row(padding_idx: int | None, rows: int) -> int:
+def _row(padding_idx: int | None, weight: Tensor) -> int:
     """A row counted from the start; -1 for None."""
+    rows = weight.shape[0] if weight.dim() else 0
     if padding_idx is None:
         return -1
     if not -rows <= padding_idx < rows:
@@ -54,7 +55,7 @@ def embedding(
     Returns:
         (..., embedding_dim).
     """
-    row = _row(padding_idx, weight.shape[0])
+    row = _row(padding_idx, weight)
     if max_norm is not None:
         _renorm(weight, input, max_norm, norm_type)
     return ops.embedding(weight, input, row, scale_grad_by_freq, sparse)
@@ -97,11 +98,11 @@ def embedding_bag(
             f"None, then it must have the same shape as the input ({tuple(input.shape)})"
         )
     if input.dim() not in (1, 2):
-        raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}")
-    if input.dim() == 1 and offsets is None:
         raise ValueError(
-            f"offsets has to be a 1D Tensor but got {type(offsets)}"
+            f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}"
         )
+    if input.dim() == 1 and offsets is None:
+        raise ValueError(f"offsets has to be a 1D Tensor but got {type(offsets)}")
     if offsets is not None and input.dim() == 1 and offsets.dim() != 1:
         raise ValueError("offsets has to be a 1D Tensor")
     if mode not in MODES:
@@ -113,7 +114,7 @@ def embedding_bag(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported "
             f"for mode='sum' (got mode='{mode}'). Please open a feature request on GitHub."
         )
-    row = _row(padding_idx, weight.shape[0])
+    row = _row(padding_idx, weight)
     if max_norm is not None:
         _renorm(weight, input, max_norm, norm_type)
     return ops.embedding_bag(
@@ -140,9 +141,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         RuntimeError: an index is negative or not below `num_classes`, or of another type.
     """
     if tensor.dtype != int64:
-        raise RuntimeError(
-            f"one_hot is only applicable to index tensor of type LongTensor."
-        )
+        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor.")
     if tensor.numel() == 0 and num_classes <= 0:
         raise RuntimeError(
             "Can not infer total number of classes from empty tensor."

@@ -45,18 +45,17 @@ def batch_norm(
         ValueError: in training, with one value for each channel.
     """
     if training:
-        _check_count("training", input.shape, input.numel() // max(input.shape[1], 1))
-    return ops.batch_norm(
-        input, weight, bias, running_mean, running_var, training, momentum, eps
-    )
+        _check_count("training", input.shape, math.prod((*input.shape[:1], *input.shape[2:])))
+    if eps < 0.0 or (training and eps == 0.0):
+        words = "positive during training" if training else "non-negative"
+        raise ValueError(f"batch_norm eps must be {words}, but got {eps}")
+    return ops.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
 
 
 def _check_count(what: str, size: Sequence[int], count: int) -> None:
     if count == 1:
         words = "spatial element" if what == "spatial" else "value per channel"
-        raise ValueError(
-            f"Expected more than 1 {words} when training, got input size {size}"
-        )
+        raise ValueError(f"Expected more than 1 {words} when training, got input size {size}")
 
 
 def instance_norm(

@@ -42,12 +42,16 @@ def pad(
     if mode == "constant":
         return ops.constant_pad_nd(input, pad, 0 if value is None else value)
     if value is not None and value != 0:
-        raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
+        raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if mode not in _MODES:
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if (len(pad) // 2 + 1, len(pad) // 2 + 2).count(input.dim()) == 0 or len(pad) > 6:
         raise NotImplementedError(
-            "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now"
+            f"Padding size {len(pad)} is not supported for {input.dim()}D input tensor.\n"
+            "Supported combinations for non-constant padding:\n"
+            "  - 2D or 3D input: padding size = 2 (pads last dimension)\n"
+            "  - 3D or 4D input: padding size = 4 (pads last 2 dimensions)\n"
+            "  - 4D or 5D input: padding size = 6 (pads last 3 dimensions)"
         )
     for i in range(0, len(pad), 2):
         input = _extended(input, input.dim() - 1 - i // 2, (pad[i], pad[i + 1]), mode)
@@ -62,6 +66,8 @@ def _extended(x: Tensor, dim: int, widths: tuple[int, int], mode: str) -> Tensor
     start, end = max(-before, 0), size - max(-after, 0)
     inside = x if (start, end) == (0, size) else x.narrow(dim, start, end - start)
     position = _MODES[mode][0]
+    if mode == "circular":  # what is cut off does not come back at the other end
+        x, size = inside, inside.shape[dim]
     parts = [
         ops.resampled(x, dim, position(np.arange(low, high), size)[:, None], None)
         for low, high in ((-before, 0), (size, size + after))

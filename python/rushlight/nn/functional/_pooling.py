@@ -132,10 +132,8 @@ def _lp_pool(
     n: int, input: Tensor, norm_type: float, kernel_size: Size, stride: Any, ceil_mode: bool
 ) -> Tensor:
     """``(sum of x^p over the window)^(1/p)``, from the window's mean."""
-    means = pooling.avg_pool(
-        n, input.pow(norm_type), kernel_size, stride, 0, ceil_mode, True, None
-    )
-    count = math.prod(pooling.geometry(n, kernel_size, stride)[0])
+    means = pooling.avg_pool(n, input.pow(norm_type), kernel_size, stride, 0, ceil_mode, True, None)
+    count = math.prod(pooling.geometry("lp_pool", n, kernel_size, stride)[0])
     return (means.sign() * means.abs().relu() * count).pow(1.0 / norm_type)
 
 
@@ -183,7 +181,7 @@ def _unpooled_size(
     n: int, input: Tensor, kernel: Any, stride: Any, padding: Any, wanted: Sequence[int] | None
 ) -> list[int]:
     """The usual size, or the wanted one, which may differ from it by less than a step."""
-    kernel, stride, padding, _ = pooling.geometry(n, kernel, stride, padding)
+    kernel, stride, padding, _ = pooling.geometry("max_unpool", n, kernel, stride, padding)
     sizes = input.shape[-n:]
     usual = [
         (size - 1) * s - 2 * p + k
@@ -200,7 +198,7 @@ def _unpooled_size(
     for size, w, s in zip(usual, wanted, stride, strict=True):
         if not size - s < w < size + s:
             raise ValueError(
-                f'invalid output_size "{wanted}" (dim 0 must be between {size - s} and {size + s})'
+                f'invalid output_size "{tuple(wanted)}" (dim 0 must be between {size - s} and {size + s})'
             )
     return wanted
 
@@ -223,7 +221,8 @@ def _max_unpool(
         raise RuntimeError(f"elements in indices should be type int64 but got: {indices.dtype}")
     if indices.shape != input.shape:
         raise RuntimeError(
-            f"Expected shape of indices to be: {list(input.shape)} but got: {list(indices.shape)}"
+            f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) "
+            f"but got indices tensor with shape: {list(indices.shape)}"
         )
     size = _unpooled_size(n, input, kernel_size, stride, padding, output_size)
     lead, count = input.shape[:-n], math.prod(size)

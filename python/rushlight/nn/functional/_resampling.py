@@ -65,7 +65,11 @@ def interpolate(
     space = input.dim() - 2
     align = _check_mode(mode, align_corners, antialias, space)
     sizes, scales = _output_sizes(input, size, scale_factor, recompute_scale_factor)
-    if mode not in _SPACE or _SPACE[mode] not in (None, space) or not 1 <= space <= 3:
+    if 1 <= space <= 3 and _SPACE.get(mode, space) not in (None, space):
+        raise NotImplementedError(
+            f"Got {input.dim()}D input, but {mode} mode needs {(_SPACE[mode] or 0) + 2}D input"
+        )
+    if mode not in _SPACE or not 1 <= space <= 3:
         raise NotImplementedError(
             "Input Error: Only 3D, 4D and 5D input Tensors supported (got "
             f"{input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | "
@@ -172,9 +176,7 @@ def _taps(
     return np.clip(index, 0, size - 1), weight
 
 
-def _wide_taps(
-    i: np.ndarray, size: int, step: Any, mode: str
-) -> tuple[np.ndarray, np.ndarray]:
+def _wide_taps(i: np.ndarray, size: int, step: Any, mode: str) -> tuple[np.ndarray, np.ndarray]:
     """A filter as wide as the step, so that no element of a larger image is passed over."""
     real, half = type(step), 1 if mode == "bilinear" else 2
     width = np.maximum(step, real(1))
@@ -264,9 +266,7 @@ def grid_sample(
     return ops.grid_sampler(input, grid, *numbers, bool(align_corners))
 
 
-def affine_grid(
-    theta: Tensor, size: Sequence[int], align_corners: bool | None = None
-) -> Tensor:
+def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
     """The grid for `grid_sample` whose points are affine maps of the output's.
 
     Args:
@@ -336,7 +336,8 @@ def unfold(
             f"{tuple(counts)}, but its components must be at least one."
         )
     columns = ops.windows(x, kernel, step, gap)
-    return columns.reshape(*input.shape[:-3], -1, math.prod(counts))
+    rows = input.shape[-3] * math.prod(kernel)
+    return columns.reshape(*input.shape[:-3], rows, math.prod(counts))
 
 
 def fold(
@@ -407,6 +408,5 @@ def _window_counts(
     size: Sequence[int], kernel: Sequence[int], gap: Sequence[int], step: Sequence[int]
 ) -> list[int]:
     return [
-        (n - d * (k - 1) - 1) // s + 1
-        for n, k, d, s in zip(size, kernel, gap, step, strict=True)
+        (n - d * (k - 1) - 1) // s + 1 for n, k, d, s in zip(size, kernel, gap, step, strict=True)
     ]

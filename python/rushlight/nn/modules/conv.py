@@ -257,9 +257,7 @@ class _ConvTranspose(_ConvNd):
     ) -> None:
         super().__init__()
         if padding_mode != "zeros":
-            raise ValueError(
-                f'Only "zeros" padding mode is supported for {type(self).__name__}'
-            )
+            raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
         sizes = kernel_size, stride, padding, dilation, output_padding
         options = groups, bias, padding_mode, device, dtype
         self._set_up(in_channels, out_channels, *sizes, *options)

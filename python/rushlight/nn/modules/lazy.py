@@ -57,9 +57,7 @@ class LazyModuleMixin:
         raise RuntimeError("Modules with uninitialized parameters can't be used with DataParallel")
 
 
-def _take_shapes(
-    module: Any, state_dict: dict[str, Any], prefix: str, *rest: Any
-) -> None:
+def _take_shapes(module: Any, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
     """Makes what is still to be made, of the shapes that the state has."""
     for name, member in (*module._parameters.items(), *module._buffers.items()):
         given = state_dict.get(prefix + name)

@@ -46,9 +46,8 @@ def _gradient_scale(
     """For each place by what its gradient is multiplied: 0 for padding, 1 / count of its row."""
     scale = None
     if by_frequency and indices.numel():
-        counts = creation.zeros(weight.shape[0], dtype=weight.dtype, device=weight.device)
-        ones = creation.ones_like(indices, dtype=weight.dtype)
-        counts = counts + index_add((weight.shape[0],), (indices._array,), ones)
+        ones = weight.new_ones(indices.shape)
+        counts = index_add((weight.shape[0],), (indices._array,), ones)
         scale = 1 / gathered(counts, (indices._array,))
     if padding_idx >= 0:
         real = (indices != padding_idx).to(weight.dtype)
@@ -166,7 +165,7 @@ def embedding_bag(
     out = index_add((count, weight.shape[1]), places, rows)
     if mode == 1:
         out = out / sizes.clamp(min=1).to(weight.dtype).unsqueeze(-1)
-    return out, creation.from_numpy(bag), sizes, creation.zeros_like(sizes)
+    return out, creation.from_numpy(bag), sizes, sizes * 0
 
 
 def _maxima(
