@@ -1,4 +1,4 @@
-"""Windows, frames and resampling, of whatever number of dimensions: one text for NumPy and CuPy.
+"""Windows, frames, resampling and rows of tables: one text for NumPy and CuPy.
 
 Each kernel is linear, and stands beside its adjoint, which is its gradient.
 """
@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["constant_pad_nd", "resampled", "resampled_sum", "windows", "windows_sum"]
+__all__ = [
+    "constant_pad_nd",
+    "resampled",
+    "resampled_sum",
+    "rows_at",
+    "rows_sum",
+    "windows",
+    "windows_sum",
+]
 
 Array = Any
 
@@ -151,3 +159,19 @@ def resampled_sum(
     planes = g.reshape(math.prod(g.shape[:dim]), len(index), math.prod(g.shape[dim + 1 :]))
     out = xp.matmul(xp.asarray(matrix.T), planes)
     return out.reshape(*g.shape[:dim], size, *g.shape[dim + 1 :])
+
+
+# ---- Rows ----
+
+
+def rows_at(x: Array, index: Array) -> Array:
+    """``x[index]`` for integers of any shape."""
+    return x[index, ...]
+
+
+def rows_sum(g: Array, shape: Sequence[int], index: Array) -> Array:
+    """Zeros of `shape` with `g` added at the rows `index`: the gradient of `rows_at`."""
+    xp = _namespace(g)
+    out = xp.zeros(tuple(shape), g.dtype)
+    xp.add.at(out, index, g)
+    return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rushlight.ops._registry import composed
-from rushlight.ops.index import gathered
+from rushlight.ops.spatial import rows_at
 from rushlight.tensor import Tensor
 
 
@@ -75,4 +75,4 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
     if p < 0:
         raise RuntimeError("pdist only supports non-negative p values")
     i, j = np.triu_indices(input.shape[0], 1)
-    return (gathered(input, (i,)) - gathered(input, (j,))).norm(p, -1)
+    return (rows_at(input, i) - rows_at(input, j)).norm(p, -1)

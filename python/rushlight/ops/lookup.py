@@ -9,18 +9,18 @@ import numpy as np
 from rushlight.dtypes import int32, int64
 from rushlight.ops import creation
 from rushlight.ops._registry import composed, op
-from rushlight.ops.index import gathered, index_add
 from rushlight.ops.pointwise import where
+from rushlight.ops.spatial import rows_at, rows_sum
 from rushlight.tensor import Tensor
 
 MODES = ("sum", "mean", "max")
 
 
 @op(
-    weight=lambda K, g, weight_shape, index, scale: K.index_add(
-        weight_shape, (index,), g if scale is None else K.mul(g, scale)
+    weight=lambda K, g, weight_shape, index, scale: K.rows_sum(
+        g if scale is None else K.mul(g, scale), weight_shape, index
     ),
-    forward=lambda K, weight, index: K.getitem(weight, (index,)),
+    forward=lambda K, weight, index: K.rows_at(weight, index),
     node="EmbeddingBackward0",
     method=False,
 )
@@ -47,8 +47,8 @@ def _gradient_scale(
     scale = None
     if by_frequency and indices.numel():
         ones = weight.new_ones(indices.shape)
-        counts = index_add((weight.shape[0],), (indices._array,), ones)
-        scale = 1 / gathered(counts, (indices._array,))
+        counts = rows_sum(ones, weight.shape[:1], indices._array)
+        scale = 1 / rows_at(counts, indices._array)
     if padding_idx >= 0:
         real = (indices != padding_idx).to(weight.dtype)
         scale = real if scale is None else scale * real
@@ -151,8 +151,8 @@ def embedding_bag(
     bag, count = _bags(indices, offsets, include_last_offset)
     flat = indices.reshape(-1)
     real = flat != padding_idx
-    places = (creation.from_numpy(bag).to(weight.device)._array,)
-    sizes = index_add((count,), places, real.to(int64))
+    places = creation.from_numpy(bag).to(weight.device)._array
+    sizes = rows_sum(real.to(int64), (count,), places)
     if mode == 2:
         out, best = _maxima(weight, flat, real, bag, count)
         return out, creation.from_numpy(bag), sizes, best
@@ -162,7 +162,7 @@ def embedding_bag(
         rows = rows * per_sample_weights.reshape(-1, 1)
     if padding_idx >= 0:
         rows = where(real.unsqueeze(-1), rows, 0.0)
-    out = index_add((count, weight.shape[1]), places, rows)
+    out = rows_sum(rows, (count, weight.shape[1]), places)
     if mode == 1:
         out = out / sizes.clamp(min=1).to(weight.dtype).unsqueeze(-1)
     return out, creation.from_numpy(bag), sizes, sizes * 0
@@ -182,9 +182,9 @@ def _maxima(
     table, mask = (
         creation.from_numpy(array).to(weight.device) for array in (rows, inside[:, :, None])
     )
-    values = where(mask, gathered(weight.detach(), (table._array,)), -float("inf"))
+    values = where(mask, rows_at(weight.detach(), table._array), -float("inf"))
     best = values.argmax(1)
     chosen = table.gather(1, best)
     columns = creation.arange(weight.shape[1], device=weight.device)
-    out = gathered(weight, (chosen._array, columns._array))
+    out = weight[chosen, columns]
     return where(mask.any(1), out, 0.0), chosen

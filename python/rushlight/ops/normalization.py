@@ -432,3 +432,22 @@ def instance_norm(
             var = (rstd.reshape(n, c).pow(-2) - eps).mean(0)
             _follow(running_var, var * (count / (count - 1) if count > 1 else math.nan), momentum)
     return _affine(y.reshape(input.shape), weight, bias)
+
+
+# ---- Weight norm ----
+
+
+@composed(method=False)
+def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
+    """The norms of the slices of `v` along `dim`, in a shape that broadcasts; -1: of all of it."""
+    if dim == -1:
+        return v.norm(pow)
+    dim %= v.ndim
+    own = [d for d in range(v.ndim) if d != dim]
+    return v.norm(pow, own, True) if own else v.abs()
+
+
+@composed(method=False)
+def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
+    """``g v / |v|``: `v`, each of whose slices along `dim` gets the norm `g` (Salimans, Kingma)."""
+    return v * (g / norm_except_dim(v, 2, dim))

@@ -1,4 +1,4 @@
-"""Windows, frames and resampling: what layers over space are composed of."""
+"""Windows, frames, resampling and rows of tables: linear ops that layers are composed of."""
 
 from __future__ import annotations
 
@@ -81,3 +81,13 @@ def resampled(input: Tensor, dim: int, index: Any, weight: Any) -> Tensor:
 )
 def resampled_sum(grad: Tensor, dim: int, index: Any, weight: Any, size: int) -> Tensor:
     """The gradient of `resampled` with respect to an input of `size` along `dim`."""
+
+
+@op(input=lambda K, g, input_shape, index: K.rows_sum(g, input_shape, index), method=False)
+def rows_at(input: Tensor, index: Any) -> Tensor:
+    """``input[index]`` for an array of integers."""
+
+
+@op(grad=lambda K, g, index: K.rows_at(g, index), method=False)
+def rows_sum(grad: Tensor, shape: Sizes, index: Any) -> Tensor:
+    """Zeros of `shape` with `grad` added at the rows `index`."""

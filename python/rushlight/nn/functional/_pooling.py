@@ -231,10 +231,10 @@ def _max_unpool(
             f"Found an invalid max index: {int(indices.max())} (output volumes are of size "
             f"{'x'.join(map(str, size))})"
         )
-    planes = math.prod(lead)
+    planes, points = math.prod(lead), math.prod(input.shape[-n:])
+    out = input.new_zeros(planes, count)
     rows = ops.arange(planes, device=input.device)[:, None]
-    place = (rows._array, indices.reshape(planes, -1)._array)
-    out = ops.index_place((planes, count), place, input.reshape(planes, -1))
+    out[rows, indices.reshape(planes, points)] = input.reshape(planes, points)
     return out.reshape(*lead, *size)
 
 
