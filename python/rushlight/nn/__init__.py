@@ -5,6 +5,7 @@
 from . import functional as functional
 from . import init as init
 from . import modules as modules
+from . import parallel as parallel
 from . import parameter as parameter
 from . import utils as utils
 from .modules.activation import *
@@ -27,6 +28,7 @@ from .modules.pixelshuffle import *
 from .modules.pooling import *
 from .modules.sparse import *
 from .modules.upsampling import *
+from .parallel import DataParallel as DataParallel
 from .parameter import Buffer as Buffer
 from .parameter import Parameter as Parameter
 from .parameter import UninitializedBuffer as UninitializedBuffer

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight.ops import (  # noqa: F401 - imported for what they declare
     activation,
+    adaptive,
     comparison,
     conv,
     correlation,
@@ -31,6 +32,7 @@ from rushlight.ops._registry import find, names
 
 if TYPE_CHECKING:
     from rushlight.ops.activation import *  # noqa: F403
+    from rushlight.ops.adaptive import *  # noqa: F403
     from rushlight.ops.comparison import *  # noqa: F403
     from rushlight.ops.conv import *  # noqa: F403
     from rushlight.ops.correlation import *  # noqa: F403

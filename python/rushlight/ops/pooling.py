@@ -116,8 +116,10 @@ def gathered_by_plane(input: Tensor, indices: Tensor, n: int) -> Tensor:
     """The elements at `indices`, flat over the last `n` dimensions, for the leading dimensions."""
     shape = indices.shape
     lead = shape[: len(shape) - n]
-    planes = input.reshape(1, math.prod(lead), 1, -1)
-    return plane_gather(planes, indices.reshape(1, planes.shape[1], 1, -1)).reshape(shape)
+    count = math.prod(lead)
+    planes = input.reshape(1, count, 1, math.prod(input.shape[len(lead) :]))
+    flat = indices.reshape(1, count, 1, math.prod(shape[len(lead) :]))
+    return plane_gather(planes, flat).reshape(shape)
 
 
 def _steps(name: str, value: Any, n: int) -> Sizes:

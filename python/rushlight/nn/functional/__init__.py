@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rushlight.ops.activation import selu_ as selu_
     from rushlight.ops.activation import softshrink as softshrink
     from rushlight.ops.activation import threshold_ as threshold_
+    from rushlight.ops.adaptive import adaptive_avg_pool1d as adaptive_avg_pool1d
     from rushlight.ops.conv import conv1d as conv1d
     from rushlight.ops.conv import conv2d as conv2d
     from rushlight.ops.conv import conv3d as conv3d
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
 # Operations that have PyTorch's signature already; each is built at its first use.
 _OPS = (
-    "avg_pool1d", "bilinear", "celu_", "channel_shuffle", "conv1d", "conv2d", "conv3d", "conv_tbc",
+    "adaptive_avg_pool1d", "avg_pool1d", "bilinear", "celu_", "channel_shuffle", "conv1d", "conv2d", "conv3d", "conv_tbc",
     "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "cosine_similarity", "gelu",
     "hardshrink", "linear", "native_channel_shuffle", "pairwise_distance", "pdist", "pixel_shuffle",
     "pixel_unshuffle", "prelu", "relu_", "rrelu_", "selu_", "sigmoid", "softplus", "softshrink",

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from rushlight import ops
+from rushlight.ops.adaptive import adaptive_mean
 from rushlight.ops.grid import MODES, PADDINGS, cubic_weights
 from rushlight.ops.spatial import spread
 from rushlight.tensor import Tensor
 
-from ._adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 __all__ = [
     "affine_grid",
@@ -76,8 +76,7 @@ def interpolate(
             f"area | nearest-exact (got {mode})"
         )
     if mode == "area":
-        means = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
-        return means[space - 1](input, sizes)
+        return adaptive_mean(space, input, sizes)
     if min(*sizes, *input.shape[1:]) <= 0:
         raise RuntimeError(
             "Input and output sizes should be greater than 0, but got input "

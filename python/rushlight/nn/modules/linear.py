@@ -85,6 +85,10 @@ class Linear(Module):
         )
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """`Linear`, under the name that PyTorch gives the output layer of attention."""
+
+
 class Bilinear(Module):
     """``y_k = x1^T W_k x2 + b_k``.
 
