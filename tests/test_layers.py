@@ -25,6 +25,9 @@ FUNCTIONS: list[tuple[str, Any, list[tuple[int, ...]]]] = [
     ("softshrink", lambda t, x: t.nn.functional.softshrink(x, 0.6), [(3, 4)]),
     ("threshold", lambda t, x: t.threshold(x, 0.2, 7.0), [(3, 4)]),
     ("logsigmoid", lambda t, x: t.nn.functional.logsigmoid(x * 30), [(3, 4)]),
+    # in place, of a copy
+    *[(f"{name}", lambda t, x, name=name, args=args: getattr(t, name)(x * 1, *args), [(3, 4)])
+      for name, args in [("relu_", ()), ("celu_", (0.5,)), ("selu_", ()), ("threshold_", (0.2, 7.0)), ("rrelu_", (0.1, 0.4))]],
     # norms
     ("layer_norm", lambda t, x, w, b: t.layer_norm(x, (3, 4), w, b, 0.1), [(2, 3, 4), (3, 4), (3, 4)]),
     ("layer_norm, weight", lambda t, x, w: t.layer_norm(x, (4,), w), [(2, 3, 4), (4,)]),
@@ -40,6 +43,9 @@ FUNCTIONS: list[tuple[str, Any, list[tuple[int, ...]]]] = [
     ("instance_norm", lambda t, x, w, b: t.nn.functional.instance_norm(x, None, None, w, b), [(2, 3, 5), (3,), (3,)]),
     ("local_response_norm", lambda t, x: t.nn.functional.local_response_norm(x, 3, 0.5), [(2, 5, 3)]),
     ("normalize", lambda t, x: t.nn.functional.normalize(x, 3.0, -1), [(3, 4)]),
+    ("native_batch_norm", lambda t, x, w: t.native_batch_norm(x, w, None, None, None, True, 0.1, 0.01)[0], [(5, 3, 2), (3,)]),
+    ("_native_batch_norm_legit", lambda t, x: t._native_batch_norm_legit(x, None, None, True, 0.1, 0.01)[0], [(5, 3, 2)]),
+    ("norm_except_dim", lambda t, x: t.norm_except_dim(x, 2, 1), [(2, 3, 4)]),
     ("weight norm", lambda t, v, g: t._weight_norm(v, g, 1), [(2, 3, 4), (1, 3, 1)]),
     # frames
     *[(f"pad {mode} {n}d", lambda t, x, mode=mode, n=n: t.nn.functional.pad(x, (1, 2, 2, 0, 1, 1)[: 2 * n], mode),
@@ -58,7 +64,9 @@ FUNCTIONS: list[tuple[str, Any, list[tuple[int, ...]]]] = [
     ("conv_transpose3d", lambda t, x, w, b: t.conv_transpose3d(x, w, b, (2, 1, 2), 1, (1, 0, 1), 2), [(1, 4, 3, 3, 2), (4, 1, 3, 2, 3), (2,)]),
     ("conv_transpose3d, dilated", lambda t, x, w: t.conv_transpose3d(x, w, None, 1, 0, 1, 1, 2), [(2, 2, 3, 2), (2, 2, 2, 2, 2)]),
     ("conv_tbc", lambda t, x, w, b: t.conv_tbc(x, w, b, 1), [(5, 2, 3), (2, 3, 4), (4,)]),
+    ("convolution", lambda t, x, w: t.convolution(x, w, None, [2], [1], [1], True, [1], 1), [(2, 2, 5), (2, 3, 3)]),
     # pooling
+    ("max_pool1d_with_indices", lambda t, x: t.max_pool1d_with_indices(x, 3)[0], [(2, 3, 8)]),
     ("max_pool1d", lambda t, x: t.max_pool1d(x, 3, 2, 1), [(2, 3, 8)]),
     ("max_pool3d", lambda t, x: t.nn.functional.max_pool3d(x, (2, 3, 2), 2, (1, 1, 0), 1, True), [(2, 2, 5, 6, 5)]),
     ("max_pool3d, dilated", lambda t, x: t.max_pool3d(x, 2, 1, 0, (2, 1, 3)), [(2, 5, 4, 6)]),
@@ -93,6 +101,9 @@ FUNCTIONS: list[tuple[str, Any, list[tuple[int, ...]]]] = [
       for mode in ("bilinear", "bicubic") for padding in ("zeros", "border", "reflection") for align in (False, True)],
     ("grid_sample nearest", lambda t, x, g: t.nn.functional.grid_sample(x, g, "nearest", align_corners=False) + 0 * g.sum(), [(2, 3, 4, 5), (2, 3, 2, 2)]),
     ("grid_sample 3d", lambda t, x, g: t.nn.functional.grid_sample(x, g, padding_mode="reflection", align_corners=False), [(1, 2, 4, 5, 3), (1, 2, 3, 2, 3)]),
+    ("grid_sampler_2d", lambda t, x, g: t.grid_sampler_2d(x, g, 0, 1, True), [(2, 3, 4, 5), (2, 3, 2, 2)]),
+    ("grid_sampler_3d", lambda t, x, g: t.grid_sampler_3d(x, g, 0, 0, True), [(1, 2, 4, 5, 3), (1, 2, 3, 2, 3)]),
+    ("affine_grid_generator", lambda t, m: t.affine_grid_generator(m, [2, 1, 3, 4], True), [(2, 2, 3)]),
     ("affine_grid", lambda t, m: t.nn.functional.affine_grid(m, [2, 1, 3, 4], align_corners=False), [(2, 2, 3)]),
     ("affine_grid 3d", lambda t, m: t.nn.functional.affine_grid(m, [2, 1, 3, 2, 4], align_corners=True), [(2, 3, 4)]),
     ("unfold", lambda t, x: t.nn.functional.unfold(x, (2, 3), 2, 1, (1, 2)), [(2, 3, 6, 7)]),
@@ -107,7 +118,7 @@ FUNCTIONS: list[tuple[str, Any, list[tuple[int, ...]]]] = [
     ("bilinear", lambda t, x, y, w, b: t.bilinear(x, y, w, b), [(4, 2), (4, 3), (5, 2, 3), (5,)]),
 ]  # fmt: skip
 
-ONE_ORDER = ("native_", "pdist", "layer_norm, bias", "grid_sample bicubic", "lp_pool", "interpolate antialias", "interpolate area")
+ONE_ORDER = ("native_", "_native", "pdist", "layer_norm, bias", "grid_sample bicubic", "lp_pool", "interpolate antialias", "interpolate area")
 
 
 def derivatives(lib: Any, call: Any, arrays: Any, second: bool) -> list[Any]:
@@ -145,6 +156,7 @@ def test_function(torch: Any, name: str, call: Any, shapes: Any) -> None:
 
 
 INTEGERS = [
+    ("native_channel_shuffle", lambda t, x: t.native_channel_shuffle(x, 2), [(2, 6, 3)]),
     ("conv2d", lambda t, x, w: t.conv2d(x, w, None, 1, 1), [(2, 4, 5, 5), (4, 2, 3, 3)]),
     ("conv_transpose2d", lambda t, x, w: t.conv_transpose2d(x, w, None, 2, 1, 1), [(2, 4, 3, 3), (4, 2, 3, 3)]),
     ("max_pool2d", lambda t, x: t.nn.functional.max_pool2d(x, 3, 2, 1, 1, True, True)[1], [(2, 2, 6, 5)]),
@@ -175,6 +187,8 @@ RANDOM = [
     ("dropout2d", lambda t, x: t.nn.functional.dropout2d(x, 0.4)),
     ("dropout3d", lambda t, x: t.nn.functional.dropout3d(x, 0.4)),
     ("dropout, in place", lambda t, x: t.nn.functional.dropout(x * 1, 0.4, inplace=True)),
+    *[(name, lambda t, x, name=name: getattr(t, name)(x * 1, 0.3, True))
+      for name in ("dropout_", "alpha_dropout_", "feature_dropout_", "feature_alpha_dropout_")],
     ("native_dropout", lambda t, x: t.native_dropout(x, 0.4, True)[0]),
     ("gumbel_softmax", lambda t, x: t.nn.functional.gumbel_softmax(x, 0.7)),
     ("gumbel_softmax, hard", lambda t, x: t.nn.functional.gumbel_softmax(x, hard=True, dim=1)),
@@ -319,3 +333,9 @@ def test_refusals_are_pytorchs(torch: Any, call: Any) -> None:
     with pytest.raises(type(theirs.value)) as mine:
         call(rushlight, rushlight.nn.functional)
     assert str(mine.value)[:24] == str(theirs.value)[:24]
+
+
+def test_backward_of_native_dropout() -> None:
+    mask = rushlight.tensor([True, False])
+    out = rushlight.native_dropout_backward(rushlight.ones(2), mask, 2.0)
+    assert out.tolist() == [2.0, 0.0]

@@ -84,7 +84,6 @@ LAYERS = [
     ("GroupNorm", (2, 4), {}, [(3, 4, 5)]),
     ("GroupNorm", (4, 4), {"affine": False}, [(3, 4, 2, 2)]),
     ("LocalResponseNorm", (3,), {"alpha": 0.5}, [(2, 5, 4)]),
-    ("CrossMapLRN2d", (3,), {"alpha": 0.5}, [(2, 5, 4, 3)]),
     ("MaxPool3d", (2,), {"padding": 1}, [(2, 3, 4, 5, 3)]),
     ("AvgPool3d", (2,), {}, [(2, 3, 4, 5, 3)]),
     ("LPPool1d", (2.0, 3), {}, [(2, 3, 8)]),

@@ -194,7 +194,11 @@ class LocalResponseNorm(Module):
 
 
 class CrossMapLRN2d(LocalResponseNorm):
-    """`LocalResponseNorm` of (N, C, H, W), whose window begins ``(size - 1) // 2`` before."""
+    """``x (k + alpha / size s)^-beta`` with s the squares of the channels around, of (N, C, H, W).
+
+    As in PyTorch, whose sums run from channel to channel, the first channel stays in the sums that
+    should have left it behind. `LocalResponseNorm` has no such memory.
+    """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
         super().__init__(size, alpha, beta, k)
@@ -203,9 +207,11 @@ class CrossMapLRN2d(LocalResponseNorm):
         """Return the normalised `input`."""
         if input.dim() != 4:
             raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
-        before = (self.size - 1) // 2
-        squares = ops.constant_pad_nd(
-            input * input, (0, 0, 0, 0, before, self.size - 1 - before), 0
-        )
-        sums = sum(squares.narrow(1, i, input.shape[1]) for i in range(self.size))
+        squares, channels = input * input, input.shape[1]
+        reach = (self.size - 1) // 2
+        frame = ops.constant_pad_nd(squares, (0, 0, 0, 0, reach, reach), 0)
+        late = (ops.arange(channels, device=input.device) > reach).to(input.dtype)
+        sums = squares.narrow(1, 0, 1) * late.reshape(-1, 1, 1)
+        for step in range(2 * reach + 1):
+            sums = sums + frame.narrow(1, step, channels)
         return input * (sums * (self.alpha / self.size) + self.k) ** -self.beta
