@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from case import case, signed, uniform
+from case import case, uniform
 
 TERMS = uniform(-1, 1)
 

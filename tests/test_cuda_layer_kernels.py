@@ -48,7 +48,9 @@ def test_windows_and_frames(device: Device) -> None:
     x = values((2, 7, 6), "float64")
     geometry = ((3, 2), (2, 1), (1, 2))
     device.agree("windows", x, *geometry)
-    device.agree("windows_sum", cpu.windows(x, *geometry).copy(), x.shape, *geometry, tolerance=1e-12)
+    device.agree(
+        "windows_sum", cpu.windows(x, *geometry).copy(), x.shape, *geometry, tolerance=1e-12
+    )
     device.agree("constant_pad_nd", x, (1, -2, 0, 3), 0.5)
 
 

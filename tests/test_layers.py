@@ -118,7 +118,16 @@ FUNCTIONS: list[tuple[str, Any, list[tuple[int, ...]]]] = [
     ("bilinear", lambda t, x, y, w, b: t.bilinear(x, y, w, b), [(4, 2), (4, 3), (5, 2, 3), (5,)]),
 ]  # fmt: skip
 
-ONE_ORDER = ("native_", "_native", "pdist", "layer_norm, bias", "grid_sample bicubic", "lp_pool", "interpolate antialias", "interpolate area")
+ONE_ORDER = (
+    "native_",
+    "_native",
+    "pdist",
+    "layer_norm, bias",
+    "grid_sample bicubic",
+    "lp_pool",
+    "interpolate antialias",
+    "interpolate area",
+)
 
 
 def derivatives(lib: Any, call: Any, arrays: Any, second: bool) -> list[Any]:

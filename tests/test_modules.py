@@ -72,7 +72,9 @@ def test_backward_hooks_check_what_they_return() -> None:
     module = nn.Linear(2, 2)
     module.register_full_backward_hook(lambda m, gi, go: (None, None))
     x = rushlight.ones(1, 2, requires_grad=True)
-    with pytest.raises(RuntimeError, match="Backward hook returned an invalid number of grad_input"):
+    with pytest.raises(
+        RuntimeError, match="Backward hook returned an invalid number of grad_input"
+    ):
         module(x).sum().backward()
     with pytest.raises(NotImplementedError, match="register_backward_hook"):
         module.register_backward_hook(lambda *a: None)
@@ -84,7 +86,9 @@ def test_hooks_of_all_modules(torch: Any) -> None:
         of = importlib.import_module(f"{lib.__name__}.nn.modules.module")
         seen: list[Any] = []
         handles = [
-            of.register_module_forward_pre_hook(lambda m, a: seen.append(("pre", type(m).__name__))),
+            of.register_module_forward_pre_hook(
+                lambda m, a: seen.append(("pre", type(m).__name__))
+            ),
             of.register_module_forward_hook(
                 lambda m, a, k, o: seen.append(("after", sorted(k))), with_kwargs=True
             ),

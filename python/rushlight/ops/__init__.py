@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from rushlight.ops.correlation import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
     from rushlight.ops.distance import *  # noqa: F403
-    from rushlight.ops.lookup import *  # noqa: F403
     from rushlight.ops.grid import *  # noqa: F403
     from rushlight.ops.index import *  # noqa: F403
     from rushlight.ops.joining import *  # noqa: F403
     from rushlight.ops.linalg import *  # noqa: F403
+    from rushlight.ops.lookup import *  # noqa: F403
     from rushlight.ops.loss import *  # noqa: F403
     from rushlight.ops.nn import *  # noqa: F403
     from rushlight.ops.normalization import *  # noqa: F403

@@ -6,10 +6,10 @@ import math
 
 from rushlight.dtypes import finfo, float64
 from rushlight.ops import creation
+from rushlight.ops._registry import composed
 from rushlight.ops.nn import elu, leaky_relu
 from rushlight.ops.pointwise import where
 from rushlight.ops.random import dropout
-from rushlight.ops._registry import composed
 from rushlight.tensor import Tensor
 
 # Of the self-normalising networks of Klambauer et al. (2017).

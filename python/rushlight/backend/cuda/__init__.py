@@ -8,7 +8,6 @@ package costs nothing: CuPy is loaded when the first array is made, see `runtime
 from __future__ import annotations
 
 from rushlight.backend.common import *  # noqa: F403
-from rushlight.backend.windows import *  # noqa: F403
 from rushlight.backend.cuda.arrays import *  # noqa: F403
 from rushlight.backend.cuda.checks import *  # noqa: F403
 from rushlight.backend.cuda.loss import *  # noqa: F403
@@ -19,3 +18,4 @@ from rushlight.backend.cuda.pointwise import *  # noqa: F403
 from rushlight.backend.cuda.random import *  # noqa: F403
 from rushlight.backend.cuda.reduction import *  # noqa: F403
 from rushlight.backend.cuda.runtime import *  # noqa: F403
+from rushlight.backend.windows import *  # noqa: F403

@@ -141,7 +141,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         RuntimeError: an index is negative or not below `num_classes`, or of another type.
     """
     if tensor.dtype != int64:
-        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor.")
+        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
     if tensor.numel() == 0 and num_classes <= 0:
         raise RuntimeError(
             "Can not infer total number of classes from empty tensor."

@@ -15,7 +15,6 @@ from rushlight.ops.grid import MODES, PADDINGS, cubic_weights
 from rushlight.ops.spatial import spread
 from rushlight.tensor import Tensor
 
-
 __all__ = [
     "affine_grid",
     "fold",

@@ -45,7 +45,8 @@ class Joint:
             return [whole]
         sizes = [shape.numel() for shape in self._shapes]
         return [
-            part.reshape(shape) for part, shape in zip(whole.split(sizes), self._shapes, strict=True)
+            part.reshape(shape)
+            for part, shape in zip(whole.split(sizes), self._shapes, strict=True)
         ]
 
     def join(self, parts: Sequence[Tensor]) -> Tensor:
@@ -128,7 +129,9 @@ class BackwardHooks:
     def _reached_outputs(self, side: Side, whole: Tensor) -> Tensor | None:
         gradients = side.gradients(whole)
         for hook in self._pre_hooks:
-            gradients = _replaced("pre hook", "grad_output", hook(self._module, gradients), gradients)
+            gradients = _replaced(
+                "pre hook", "grad_output", hook(self._module, gradients), gradients
+            )
         self._arrived = gradients
         assert self._inputs is not None
         if self._inputs.joint is None and self._hooks:

@@ -108,9 +108,7 @@ class HookedCall:
         """
         return add_hook(self._backward_hooks, hook, prepend)
 
-    def register_full_backward_pre_hook(
-        self, hook: Hook, prepend: bool = False
-    ) -> RemovableHandle:
+    def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Call ``hook(module, grad_output)`` when the gradients of the outputs are there.
 
         What the hook returns replaces them.

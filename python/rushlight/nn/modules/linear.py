@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from rushlight import ops
+from rushlight.autograd.grad_mode import no_grad
 from rushlight.nn import functional as F
 from rushlight.nn import init
-from rushlight.autograd.grad_mode import no_grad
 from rushlight.nn.parameter import Parameter, UninitializedParameter
 from rushlight.tensor import Tensor
 

@@ -91,9 +91,7 @@ class ParametrizationList(ModuleList):
 
     original: Tensor
 
-    def __init__(
-        self, modules: Sequence[Module], original: Tensor, unsafe: bool = False
-    ) -> None:
+    def __init__(self, modules: Sequence[Module], original: Tensor, unsafe: bool = False) -> None:
         if len(modules) == 0:
             raise ValueError("ParametrizationList requires one or more modules.")
         super().__init__(modules)
@@ -332,7 +330,9 @@ def transfer_parametrizations_and_params(
         for parametrization in source:
             register_parametrization(to_module, name, parametrization)
         target = to_module.parametrizations[name]
-        names = ["original"] if source.is_tensor else [f"original{i}" for i in range(source.ntensors)]
+        names = (
+            ["original"] if source.is_tensor else [f"original{i}" for i in range(source.ntensors)]
+        )
         for original in names:
             setattr(target, original, getattr(source, original))
     return to_module

@@ -17,9 +17,7 @@ def _swapped(module: Any, values: dict[str, Any]) -> Iterator[None]:
         for path, value in values.items():
             parent, _, name = path.rpartition(".")
             owner = module.get_submodule(parent)
-            registry = next(
-                r for r in (owner._parameters, owner._buffers) if name in r
-            )
+            registry = next(r for r in (owner._parameters, owner._buffers) if name in r)
             former.append((registry, name, registry[name]))
             registry[name] = value
         yield
