@@ -32,6 +32,7 @@ ELSEWHERE = {
         "numel", "ones", "ones_like", "tensor", "zeros", "zeros_like",
     ),
     "test_promotion.py": ("copy_", "zero_"),
+    "test_inplace_programs.py": ("as_strided",),
     "test_cuda.py": ("cuda",),
     "test_layers.py": (
         "_native_batch_norm_legit", "_weight_norm", "adaptive_avg_pool1d", "adaptive_max_pool1d",
@@ -49,7 +50,17 @@ ELSEWHERE = {
     ),
 }  # fmt: skip
 # Called by a public op that has its own cases.
-PARTS = {"moved": "cuda", "normal_around": "normal"}
+PARTS = {
+    "joined": "split",
+    "moved": "cuda",
+    "normal_around": "normal",
+    "split_sizes": "split",
+    "strided_place": "as_strided",
+    "strided_replaced": "copy_",
+    "strided_take": "as_strided",
+    "strided_view": "as_strided",
+    "written": "copy_",
+}
 
 
 def test_every_op_has_a_case() -> None:

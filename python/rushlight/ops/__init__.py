@@ -27,6 +27,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     shape,
     shuffling,
     spatial,
+    strided,
 )
 from rushlight.ops._registry import find, names
 
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from rushlight.ops.shape import *  # noqa: F403
     from rushlight.ops.shuffling import *  # noqa: F403
     from rushlight.ops.spatial import *  # noqa: F403
+    from rushlight.ops.strided import *  # noqa: F403
 
 __all__ = ["find", "names"]
 
