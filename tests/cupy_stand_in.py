@@ -13,6 +13,7 @@ import importlib.machinery
 import math
 import operator
 import re
+import sys
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -198,6 +199,11 @@ def _inplace_add(self: ndarray, other: Any) -> ndarray:
     return self
 
 
+def _inplace_mul(self: ndarray, other: Any) -> ndarray:
+    self._host *= _bare(other)
+    return self
+
+
 for _name in (
     *("all", "any", "argmax", "argmin", "astype", "copy", "cumsum", "diagonal", "max", "min"),
     *("prod", "reshape", "squeeze", "sum", "swapaxes", "transpose", "view"),
@@ -205,7 +211,9 @@ for _name in (
     setattr(ndarray, _name, _method(_name))
 for _name in ("add", "and", "eq", "ge", "gt", "le", "lt", "mul", "ne", "or", "sub", "truediv"):
     setattr(ndarray, f"__{_name}__", _operator(getattr(operator, f"__{_name}__")))
+ndarray.__imul__ = _inplace_mul  # type: ignore[attr-defined]
 ndarray.__iadd__ = _inplace_add  # type: ignore[attr-defined]
+ndarray.__array_namespace__ = lambda self: sys.modules["cupy"]  # type: ignore[attr-defined]
 
 
 def _function(name: str) -> Callable[..., ndarray]:
@@ -234,7 +242,11 @@ def may_share_memory(x: ndarray, y: ndarray) -> bool:
 
 
 class add:  # noqa: N801 - CuPy's name
-    """The universal function, of which only ``at`` is used."""
+    """The universal function, which adds, and has ``at``."""
+
+    def __new__(cls, x: ndarray, y: ndarray, out: ndarray) -> ndarray:  # type: ignore[misc]
+        np.add(x._host, y._host, out._host)
+        return out
 
     @staticmethod
     def at(x: ndarray, index: Any, value: ndarray) -> None:
@@ -419,6 +431,7 @@ def make() -> types.ModuleType:
         ElementwiseKernel=ElementwiseKernel,
         add=add,
         arange=_function("arange"),
+        array=_function("array"),
         asarray=asarray,
         broadcast_to=_function("broadcast_to"),
         concatenate=_function("concatenate"),
@@ -430,11 +443,14 @@ def make() -> types.ModuleType:
             set_allocator=_set_allocator,
         ),
         empty=empty,
+        full=_function("full"),
         get_default_memory_pool=lambda: pool,
         lib=types.SimpleNamespace(stride_tricks=types.SimpleNamespace(as_strided=as_strided)),
         matmul=_function("matmul"),
         may_share_memory=may_share_memory,
         ndarray=ndarray,
+        take=_function("take"),
         where=_function("where"),
+        zeros=_function("zeros"),
     )
     return module

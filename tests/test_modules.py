@@ -20,7 +20,7 @@ def both(torch: Any, run: Any) -> None:
     """The same nested lists of numbers and words in both libraries."""
     for found, expected in zip(run(rushlight), run(torch), strict=True):
         if isinstance(expected, str | list | tuple | bool):
-            assert found == expected
+            assert found == expected, (found, expected)
         else:
             np.testing.assert_allclose(
                 found.detach().numpy(), expected.detach().numpy(), 1e-4, 1e-5
@@ -76,8 +76,20 @@ def test_backward_hooks_check_what_they_return() -> None:
         RuntimeError, match="Backward hook returned an invalid number of grad_input"
     ):
         module(x).sum().backward()
-    with pytest.raises(NotImplementedError, match="register_backward_hook"):
+    with pytest.raises(RuntimeError, match="Cannot use both regular backward hooks and full"):
         module.register_backward_hook(lambda *a: None)
+
+
+@pytest.mark.filterwarnings("ignore:Using a non-full backward hook")
+def test_former_backward_hook(torch: Any) -> None:
+    def run(lib: Any) -> Any:
+        seen = []
+        module = lib.nn.Tanh()
+        module.register_backward_hook(lambda m, gi, go: seen.append((listed(gi), listed(go))))
+        module(lib.zeros(2, requires_grad=True)).sum().backward()
+        return seen
+
+    both(torch, run)
 
 
 @pytest.mark.filterwarnings("ignore:Full backward hook is firing")

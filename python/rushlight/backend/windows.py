@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.backend.common import namespace
+
 __all__ = [
     "constant_pad_nd",
     "resampled",
@@ -23,10 +25,6 @@ __all__ = [
 ]
 
 Array = Any
-
-
-def _namespace(x: Array) -> Any:
-    return x.__array_namespace__()
 
 
 # ---- Windows ----
@@ -49,7 +47,7 @@ def windows(
     """The view ``(..., *kernel, *counts)`` of all windows over the last dimensions."""
     lead = x.ndim - len(kernel)
     steps = x.strides[lead:]
-    return _namespace(x).lib.stride_tricks.as_strided(
+    return namespace(x).lib.stride_tricks.as_strided(
         x,
         (*x.shape[:lead], *kernel, *_counts(x.shape, kernel, stride, dilation)),
         (
@@ -68,7 +66,7 @@ def windows_sum(
     dilation: Sequence[int],
 ) -> Array:
     """Zeros of `shape` with the windows `g` added where they lie: the gradient of `windows`."""
-    out = _namespace(g).zeros(tuple(shape), g.dtype)
+    out = namespace(g).zeros(tuple(shape), g.dtype)
     counts = g.shape[g.ndim - len(kernel) :]
     for tap in product(*map(range, kernel)):
         starts = [t * d for t, d in zip(tap, dilation, strict=True)]
@@ -107,7 +105,7 @@ def constant_pad_nd(x: Array, pad: Sequence[int], value: Any) -> Array:
         slice(max(-before, 0), n - max(-after, 0))
         for n, (before, after) in zip(x.shape, widths, strict=True)
     )
-    xp = _namespace(x)
+    xp = namespace(x)
     if tuple(k.stop - k.start for k in kept) == tuple(shape):
         return xp.array(x[kept])
     out = xp.full(tuple(shape), value, x.dtype)
@@ -130,7 +128,7 @@ def resampled(
         index: integers of shape (out, taps), on the CPU.
         weight: of the same shape; None: there is one tap, and its weight is 1.
     """
-    xp = _namespace(x)
+    xp = namespace(x)
     if weight is None:
         return xp.take(x, xp.asarray(index[:, 0]), axis=dim)
     along = [1] * x.ndim
@@ -152,7 +150,7 @@ def resampled_sum(
     size: int,
 ) -> Array:
     """The adjoint of `resampled`, as the product with its matrix; `size` is that of its input."""
-    xp = _namespace(g)
+    xp = namespace(g)
     matrix = np.zeros((len(index), size), g.dtype)
     np.add.at(matrix, (np.arange(len(index))[:, None], index), 1 if weight is None else weight)
     dim %= g.ndim
@@ -171,7 +169,7 @@ def rows_at(x: Array, index: Array) -> Array:
 
 def rows_sum(g: Array, shape: Sequence[int], index: Array) -> Array:
     """Zeros of `shape` with `g` added at the rows `index`: the gradient of `rows_at`."""
-    xp = _namespace(g)
+    xp = namespace(g)
     out = xp.zeros(tuple(shape), g.dtype)
     xp.add.at(out, index, g)
     return out

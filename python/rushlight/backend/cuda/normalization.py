@@ -1,12 +1,13 @@
-"""Normalisation of rows and of channels, and their gradients."""
+"""Normalisation of rows and of channels, and their gradients, from pointwise ops and means."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+from rushlight.backend.cuda import pointwise as K
+from rushlight.backend.cuda import reduction as R
 from rushlight.backend.cuda.checks import refuse
-from rushlight.backend.cuda.runtime import cp
 
 __all__ = [
     "normalized_channels",
@@ -16,49 +17,56 @@ __all__ = [
 ]
 
 Needs = tuple[bool, bool, bool]
+Dims = tuple[int, ...]
 
 
-def _check(op: str, x: Any, count: int, *parameters: Any) -> None:
-    """Refuses another type than a floating one, and parameters of another type or size."""
-    fits = x.dtype.kind == "f" and all(
+def _fits(x: Any, count: int, *parameters: Any) -> bool:
+    """Whether `x` is floating and the parameters are of its type and of `count` elements."""
+    return x.dtype.kind == "f" and all(
         p is None or (p.dtype == x.dtype and p.size == count) for p in parameters
     )
-    if not fits:
-        refuse(op, x, *parameters)
 
 
-def _scaled(y: Any, weight: Any, bias: Any, shape: tuple[int, ...]) -> Any:
-    y = y if weight is None else y * weight.reshape(shape)
-    return y if bias is None else y + bias.reshape(shape)
+def _mean(x: Any, dims: Dims) -> Any:
+    return R.mean(x, dims, True) if dims else x
+
+
+def _sum(x: Any, dims: Dims) -> Any:
+    return R.sum(x, dims) if dims else x
+
+
+def _rstd(var: Any, eps: float) -> Any:
+    return K.rsqrt(K.add(var, eps))
+
+
+def _affine(y: Any, weight: Any, bias: Any, shape: tuple[int, ...]) -> Any:
+    y = y if weight is None else K.mul(y, weight.reshape(shape))
+    return y if bias is None else K.add(y, bias.reshape(shape))
 
 
 def _gradients(
     g: Any,
     y: Any,
-    scale: Any,
+    rstd: Any,
     weight: Any,
     bias: Any,
     shape: tuple[int, ...],
-    own: tuple[int, ...],
-    over: tuple[int, ...],
+    own: Dims,
+    shared: Dims,
     center: bool,
     needs: Needs,
 ) -> tuple[Any, Any, Any]:
-    """From the normalised `y`: statistics are over `own`, parameters are shared `over`."""
+    """From the normalised `y`: its statistics are over `own`, the parameters the same `shared`."""
     gx = gw = gb = None
     if needs[0]:
-        d = _scaled(g, weight, None, shape)
-        gx = d - y * (d * y).mean(axis=own, keepdims=True)
-        gx = (gx - d.mean(axis=own, keepdims=True) if center else gx) * scale
+        d = _affine(g, weight, None, shape)
+        gx = K.sub(d, K.mul(y, _mean(K.mul(d, y), own)))
+        gx = K.mul(K.sub(gx, _mean(d, own)) if center else gx, rstd)
     if needs[1] and weight is not None:
-        gw = _sum(g * y, over).reshape(weight.shape)
+        gw = _sum(K.mul(g, y), shared).reshape(weight.shape)
     if needs[2] and bias is not None:
-        gb = _sum(g, over).reshape(bias.shape)
+        gb = _sum(g, shared).reshape(bias.shape)
     return gx, gw, gb
-
-
-def _sum(x: Any, over: tuple[int, ...]) -> Any:
-    return x.sum(axis=over, keepdims=True) if over else x
 
 
 # ---- Rows ----
@@ -72,14 +80,14 @@ def normalized_rows(
     x: Any, weight: Any, bias: Any, dims: int, eps: float, center: bool
 ) -> tuple[Any, Any, Any]:
     """The normalised last `dims` dimensions, their means and ``1 / sqrt(var + eps)``."""
-    shape = _row_shape(x, dims)
-    _check("normalized_rows", x, math.prod(shape), weight, bias)
-    own = tuple(range(x.ndim - dims, x.ndim))
-    mean = x.mean(axis=own, keepdims=True)
-    mean = mean if center else cp.zeros_like(mean)
-    centered = x - mean
-    rstd = 1 / cp.sqrt((centered * centered).mean(axis=own, keepdims=True) + x.dtype.type(eps))
-    return _scaled(centered * rstd, weight, bias, shape), mean, rstd
+    shape, own = _row_shape(x, dims), tuple(range(x.ndim - dims, x.ndim))
+    if not _fits(x, math.prod(shape), weight, bias):
+        refuse("normalized_rows", x, weight, bias, dims, eps, center)
+    mean = _mean(x, own)
+    mean = mean if center else K.mul(mean, 0.0)
+    centered = K.sub(x, mean)
+    rstd = _rstd(_mean(K.square(centered), own), eps)
+    return _affine(K.mul(centered, rstd), weight, bias, shape), mean, rstd
 
 
 def normalized_rows_backward(
@@ -95,10 +103,9 @@ def normalized_rows_backward(
     needs: Needs,
 ) -> tuple[Any, Any, Any]:
     """The gradients of `normalized_rows`."""
-    shape = _row_shape(x, dims)
-    own = tuple(range(x.ndim - dims, x.ndim))
+    shape, own = _row_shape(x, dims), tuple(range(x.ndim - dims, x.ndim))
+    y = K.mul(K.sub(x, mean), rstd)
     lead = tuple(range(x.ndim - dims))
-    y = (x - mean) * rstd
     return _gradients(g, y, rstd, weight, bias, shape, own, lead, center, needs)
 
 
@@ -107,14 +114,14 @@ def normalized_rows_backward(
 
 def normalized_channels(x: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
     """The normalised channels (dimension 1), their means and variances."""
-    _check("normalized_channels", x, x.shape[1], weight, bias)
-    shape = (1, -1, *(1,) * (x.ndim - 2))
-    own = (0, *range(2, x.ndim))
-    mean = x.mean(axis=own)
-    centered = x - mean.reshape(shape)
-    var = (centered * centered).mean(axis=own)
-    scale = 1 / cp.sqrt(var + x.dtype.type(eps))
-    return _scaled(centered * scale.reshape(shape), weight, bias, shape), mean, var
+    shape, own = (1, x.shape[1], *(1,) * (x.ndim - 2)), (0, *range(2, x.ndim))
+    if not _fits(x, x.shape[1], weight, bias):
+        refuse("normalized_channels", x, weight, bias, eps)
+    mean = _mean(x, own)
+    centered = K.sub(x, mean)
+    var = _mean(K.square(centered), own)
+    out = _affine(K.mul(centered, _rstd(var, eps)), weight, bias, shape)
+    return out, mean.reshape(-1), var.reshape(-1)
 
 
 def normalized_channels_backward(
@@ -128,8 +135,7 @@ def normalized_channels_backward(
     needs: Needs,
 ) -> tuple[Any, Any, Any]:
     """The gradients of `normalized_channels`."""
-    shape = (1, x.shape[1], *(1,) * (x.ndim - 2))
-    own = (0, *range(2, x.ndim))
-    scale = (1 / cp.sqrt(var + x.dtype.type(eps))).reshape(shape)
-    y = (x - mean.reshape(shape)) * scale
-    return _gradients(g, y, scale, weight, bias, shape, own, own, True, needs)
+    shape, own = (1, x.shape[1], *(1,) * (x.ndim - 2)), (0, *range(2, x.ndim))
+    rstd = _rstd(var.reshape(shape), eps)
+    y = K.mul(K.sub(x, mean.reshape(shape)), rstd)
+    return _gradients(g, y, rstd, weight, bias, shape, own, own, True, needs)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from rushlight import ops
@@ -172,3 +173,17 @@ def _replaced(kind: str, what: str, result: Any, gradients: Gradients) -> Gradie
             f"expected {len(gradients)}"
         )
     return result
+
+
+def hook_last_operation(module: Any, output: Any, hooks: Iterable[Hook]) -> None:
+    """Calls the hooks with what the operation that made the output gets and gives."""
+    while not isinstance(output, Tensor):
+        if isinstance(output, dict):
+            output = next((v for v in output.values() if isinstance(v, Tensor)), ())
+        elif not isinstance(output, tuple | list) or not output:
+            return
+        else:
+            output = output[0]
+    if output.grad_fn is not None:
+        for hook in hooks:
+            output.grad_fn.register_hook(partial(hook, module))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 from rushlight.autograd.node import RemovableHandle, next_hook
 
-from ._backward_hooks import BackwardHooks
+from ._backward_hooks import BackwardHooks, hook_last_operation
 
 Hook = Callable[..., Any]
 Hooks = OrderedDict[int, Hook]
@@ -56,6 +56,7 @@ class HookedCall:
     _forward_pre_hooks_with_kwargs: OrderedDict[int, bool]
     _backward_hooks: OrderedDict[int, Hook]
     _backward_pre_hooks: OrderedDict[int, Hook]
+    _is_full_backward_hook: bool | None = None
     forward: Hook
 
     def register_forward_pre_hook(
@@ -106,6 +107,12 @@ class HookedCall:
             hook: must not change its arguments in place.
             prepend: run before the hooks that stand already.
         """
+        if self._is_full_backward_hook is False:
+            raise RuntimeError(
+                "Cannot use both regular backward hooks and full backward hooks on a single Module."
+                " Please use only one of them."
+            )
+        self.__dict__["_is_full_backward_hook"] = True
         return add_hook(self._backward_hooks, hook, prepend)
 
     def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
@@ -119,11 +126,22 @@ class HookedCall:
         """
         return add_hook(self._backward_pre_hooks, hook, prepend)
 
-    def register_backward_hook(self, hook: Hook) -> NoReturn:
-        """Not supported: PyTorch's former hook, which sees the gradients of the last operation."""
-        raise NotImplementedError(
-            "Module.register_backward_hook is not supported; use register_full_backward_hook"
-        )
+    def register_backward_hook(self, hook: Hook) -> RemovableHandle:
+        """Call ``hook(module, grad_input, grad_output)`` around the last operation of forward.
+
+        PyTorch's former hook: `grad_input` is that of the operation that made the output, not of
+        the module. Use `register_full_backward_hook`.
+
+        Raises:
+            RuntimeError: the module has hooks of the other kind.
+        """
+        if self._is_full_backward_hook is True:
+            raise RuntimeError(
+                "Cannot use both regular backward hooks and full backward hooks on a single Module."
+                " Please use only one of them."
+            )
+        self.__dict__["_is_full_backward_hook"] = False
+        return add_hook(self._backward_hooks, hook)
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         output = None
@@ -131,7 +149,7 @@ class HookedCall:
         backward = None
         try:
             args, kwargs = self._run_pre_hooks(args, kwargs)
-            hooks = (*everywhere.backward.values(), *self._backward_hooks.values())
+            hooks = (*everywhere.backward.values(), *self._hooks_on_inputs())
             pre_hooks = (*everywhere.backward_pre.values(), *self._backward_pre_hooks.values())
             if hooks or pre_hooks:
                 backward = BackwardHooks(self, hooks, pre_hooks)
@@ -140,7 +158,10 @@ class HookedCall:
             for key, hook in self._after_forward():
                 called.add(key)
                 output = self._run_forward_hook(key, hook, args, kwargs, output)
-            return output if backward is None else backward.on_outputs(output)
+            output = output if backward is None else backward.on_outputs(output)
+            if self._is_full_backward_hook is False:
+                hook_last_operation(self, output, self._backward_hooks.values())
+            return output
         except Exception:
             for key, hook in self._after_forward():
                 if key in called or not self._is_always_called(key):
@@ -154,6 +175,9 @@ class HookedCall:
                         stacklevel=3,
                     )
             raise
+
+    def _hooks_on_inputs(self) -> tuple[Hook, ...]:
+        return tuple(self._backward_hooks.values()) if self._is_full_backward_hook else ()
 
     def _after_forward(self) -> tuple[tuple[int, Hook], ...]:
         return (*everywhere.forward.items(), *self._forward_hooks.items())
