@@ -11,8 +11,8 @@ import numpy as np
 from rushlight import _kernels
 from rushlight._kernels import *  # noqa: F403
 from rushlight.backend.common import *  # noqa: F403
-from rushlight.backend.windows import *  # noqa: F403
 from rushlight.backend.strided import *  # noqa: F403
+from rushlight.backend.windows import *  # noqa: F403
 
 Array = np.ndarray[Any, Any]
 
