@@ -7,59 +7,36 @@ test_ops.py derives the tests of values, layouts, types, gradients and in-place 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import op_cases_array  # noqa: F401 - adds its rows
 import op_cases_layers  # noqa: F401
 import op_cases_nn  # noqa: F401
+import op_cases_pointwise  # noqa: F401
+import op_cases_special  # noqa: F401
 from case import (
     ALL,
     BITS,
     CASES,
+    FINITE,
     FLOATS,
     NUMERIC,
-    Domain,
+    POINTS,
+    SHAPES_1,
+    SHAPES_2,
+    SHAPES_3,
+    binary,
     by_element,
     case,
     condition,
     off_integers,
     signed,
+    unary,
     uniform,
 )
 
 __all__ = ["CASES"]
-
-# Pointwise ops broadcast; the layouts of test_ops.py come on top.
-SHAPES_1 = (((3, 4),), ((),), ((0,),), ((2, 0, 3),), ((40, 7),))
-SHAPES_2 = (
-    ((3, 4), (3, 4)),
-    ((3, 4), (4,)),
-    ((3, 1), (2, 1, 4)),
-    ((), (5,)),
-    ((), ()),
-    ((0, 2), (1, 2)),
-)
-SHAPES_3 = (((3, 4), (3, 4), (3, 4)), ((3, 1), (4,), (2, 1, 1)), ((), (2,), ()), ((0,), (1,), (0,)))
-
-
-# Zeros, infinities, nan, and numbers whose squares leave a type's range. PyTorch's remainder of
-# larger quotients than these overflows.
-FINITE = (0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e-5, -3e30, 100.0, -100.0)
-POINTS = (*FINITE, math.inf, -math.inf, math.nan)
-
-
-def unary(op: str, reference: Callable[..., Any], *domains: Domain, **options: Any) -> None:
-    """A pointwise op of one tensor."""
-    options.setdefault("points", POINTS)
-    case(op, reference, SHAPES_1, *domains, **options)
-
-
-def binary(op: str, reference: Callable[..., Any], *domains: Domain, **options: Any) -> None:
-    """A pointwise op of two tensors."""
-    case(op, reference, SHAPES_2, *domains, points=POINTS, **options)
-
 
 # ---- Functions ----
 
@@ -115,6 +92,13 @@ for name, reference in {
     "round": np.round,
 }.items():
     unary(name, reference, off_integers, dtypes=NUMERIC)
+unary("mish", lambda x: x * np.tanh(np.log1p(np.exp(x))), torch="nn.functional.mish")
+unary(
+    "hardswish",
+    lambda x: x * np.clip(x + 3, 0, 6) / 6,
+    uniform(-2.9, 2.9),
+    torch="nn.functional.hardswish",
+)
 unary("silu", lambda x: x * logistic(x), torch="nn.functional.silu")
 # PyTorch's float32 gelu(inf) is nan; its float64 one, and the limit, are inf.
 unary("gelu", lambda x: x * normal_cdf(x), torch="nn.functional.gelu", points=FINITE)
@@ -153,7 +137,7 @@ for mode, quotient in {"floor": np.floor_divide, "trunc": lambda x, y: np.trunc(
         "div", quotient, signed(0.3, 3), dtypes=NUMERIC, integers=(1, 10), smooth=False,
         kwargs={"rounding_mode": mode},
     )  # fmt: skip
-binary("floor_divide", np.floor_divide, dtypes=NUMERIC, integers=(1, 10))
+binary("floor_divide", np.floor_divide, dtypes=NUMERIC, integers=(1, 10), smooth=False)
 binary("remainder", np.remainder, signed(0.3, 3), dtypes=NUMERIC, integers=(1, 10), smooth=False)
 binary("pow", np.power, uniform(0.3, 3), uniform(-2, 2), dtypes=NUMERIC, integers=(0, 4))
 for name, reference in {"maximum": np.maximum, "minimum": np.minimum}.items():
@@ -221,8 +205,6 @@ for label, op, reference, run, domain in [
     ("3 * x", "mul", lambda x: 3 * x, lambda t, x: 3 * x, signed(0.1, 2)),
     ("x / 3", "div", lambda x: x / 3, lambda t, x: x / 3, signed(0.1, 2)),
     ("3 / x", "div", lambda x: 3 / x, lambda t, x: 3 / x, signed(0.3, 2)),
-    ("x // 2", "floor_divide", lambda x: x // 2, lambda t, x: x // 2, off_integers),
-    ("7 // x", "floor_divide", lambda x: 7 // x, lambda t, x: 7 // x, uniform(1.1, 1.2)),
     ("x % 1.5", "remainder", lambda x: x % 1.5, lambda t, x: x % 1.5, uniform(0.1, 1.4)),
     ("7 % x", "remainder", lambda x: 7 % x, lambda t, x: 7 % x, uniform(1.2, 1.3)),
     ("x ** 2", "pow", lambda x: x**2, lambda t, x: x**2, signed(0.1, 2)),
@@ -254,6 +236,11 @@ case(
     label="number",
     fixed=(0,),
 )
+for label, run in {"x // 2": lambda t, x: x // 2, "7 // x": lambda t, x: 7 // x}.items():
+    case(
+        "floor_divide", lambda x, run=run: run(None, x), SHAPES_1, run=run, label=label,
+        smooth=False, points=POINTS,
+    )  # fmt: skip
 case(
     "_where_method",
     lambda x, c: np.where(c, x, -1),
@@ -269,6 +256,10 @@ for name, slope in {
     "relu_backward": lambda out: np.where(out > 0, 1, 0),
     "sigmoid_backward": lambda out: out * (1 - out),
     "tanh_backward": lambda out: 1 - out * out,
+    "mish_backward": lambda x: (
+        np.tanh(np.log1p(np.exp(x))) + x * logistic(x) / np.cosh(np.log1p(np.exp(x))) ** 2
+    ),
+    "hardswish_backward": lambda x: x / 3 + 0.5,
     "silu_backward": lambda x: logistic(x) * (1 + x * (1 - logistic(x))),
     "gelu_backward": lambda x: (
         normal_cdf(x) + x * np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)

@@ -54,6 +54,8 @@ struct Operand {
   void read(py::handle value);
   // Replaces the data by a copy of type `dtype`; nothing to do when it has it already.
   void convert(DType dtype);
+  // Throws for a number that is too large for `dtype`.
+  void check_fits(DType dtype) const;
 
  private:
   alignas(8) char number_[8];
@@ -100,6 +102,7 @@ void bind_matmul(py::module_& m);
 void bind_nn(py::module_& m);
 void bind_softmax(py::module_& m);
 void bind_norm(py::module_& m);
+void bind_rows(py::module_& m);
 void bind_graph(py::module_& m);
 void bind_loss(py::module_& m);
 void bind_random(py::module_& m);

@@ -9,7 +9,7 @@ import numpy as np
 from rushlight.dtypes import int32, int64
 from rushlight.ops import creation
 from rushlight.ops._registry import composed, op
-from rushlight.ops.pointwise import where
+from rushlight.ops.choice import where
 from rushlight.ops.spatial import rows_at, rows_sum
 from rushlight.tensor import Tensor
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rushlight.ops._registry import composed, op
-from rushlight.ops.pointwise import where
+from rushlight.ops.choice import where
 from rushlight.tensor import Tensor
 
 # ---- Activations ----
@@ -49,6 +49,29 @@ def silu_backward(g: Tensor, x: Tensor) -> Tensor:
     """The gradient of `silu`."""
     s = sigmoid(x)
     return g * (s * (1 + x * (1 - s)))
+
+
+@op(input=lambda K, g, input: K.mish_backward(g, input), method=False)
+def mish(input: Tensor) -> Tensor:
+    """Elementwise ``input * tanh(softplus(input))`` (Misra 2019)."""
+
+
+@composed(method=False)
+def mish_backward(g: Tensor, x: Tensor) -> Tensor:
+    """The gradient of `mish`."""
+    t = softplus(x).tanh()
+    return g * (t + x * (1 - t * t) * sigmoid(x))
+
+
+@op(input=lambda K, g, input: K.hardswish_backward(g, input), method=False)
+def hardswish(input: Tensor) -> Tensor:
+    """Elementwise ``input * min(max(input + 3, 0), 6) / 6``; within [-3, 3] the parabola's slope."""
+
+
+@composed(method=False)
+def hardswish_backward(g: Tensor, x: Tensor) -> Tensor:
+    """The gradient of `hardswish`."""
+    return where(x < -3, 0.0, where(x <= 3, g * (x / 3 + 0.5), g))
 
 
 @op(
