@@ -92,7 +92,12 @@ for name, reference in {
     "round": np.round,
 }.items():
     unary(name, reference, off_integers, dtypes=NUMERIC)
-unary("mish", lambda x: x * np.tanh(np.log1p(np.exp(x))), torch="nn.functional.mish")
+unary(
+    "mish",
+    lambda x: x * np.tanh(np.log1p(np.exp(x))),
+    torch="nn.functional.mish",
+    points=FINITE,  # PyTorch's gradient of mish(inf) is nan; its limit is 1
+)
 unary(
     "hardswish",
     lambda x: x * np.clip(x + 3, 0, 6) / 6,

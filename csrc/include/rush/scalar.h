@@ -330,7 +330,8 @@ struct mish {
 struct mish_backward {
   template <class T>
   RUSH_HD T operator()(T g, T x) const {
-    const T e = math::exp(x > T(20) ? T(20) : x), n = e * (e + T(2)), m = n + T(2);
+    if (x > T(20)) return g;
+    const T e = math::exp(x), n = e * (e + T(2)), m = n + T(2);
     return g * (n / m + x * (T(4) * e * (e + T(1)) / (m * m)));
   }
 };
