@@ -45,6 +45,8 @@ def frexp(x: Array) -> tuple[Array, Array]:
     xp = namespace(x)
     mantissa, exponent = xp.frexp(x)
     return xp.asarray(mantissa), xp.asarray(exponent).astype("int32", copy=False)
+
+
 def address(x: Array) -> int:
     """Where the first element lies."""
     interface = getattr(x, "__array_interface__", None)

@@ -5,6 +5,7 @@
 from typing import TYPE_CHECKING, Any
 
 from rushlight import ops
+from rushlight.autograd.autocast import NAMES, casting
 
 from ._activation import *
 from ._adaptive import *
@@ -57,6 +58,10 @@ _OPS = (
     "pixel_unshuffle", "prelu", "relu_", "rrelu_", "selu_", "sigmoid", "softplus", "softshrink",
     "tanh", "threshold_",
 )  # fmt: skip
+
+
+# Inside of autocast these cast their operands, and the operations they are made of do not.
+globals().update({name: casting(globals()[name]) for name in NAMES & globals().keys()})
 
 
 def __getattr__(name: str) -> Any:
