@@ -7,8 +7,8 @@ import math
 from rushlight.dtypes import finfo, float64
 from rushlight.ops import creation
 from rushlight.ops._registry import composed
-from rushlight.ops.nn import elu, leaky_relu
 from rushlight.ops.choice import where
+from rushlight.ops.nn import elu, leaky_relu
 from rushlight.ops.random import dropout
 from rushlight.tensor import Tensor
 

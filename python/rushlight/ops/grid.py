@@ -8,8 +8,8 @@ from itertools import product
 from rushlight.dtypes import int64
 from rushlight.ops import creation
 from rushlight.ops._registry import composed
-from rushlight.ops.joining import stack
 from rushlight.ops.choice import where
+from rushlight.ops.joining import stack
 from rushlight.ops.pooling import plane_gather
 from rushlight.tensor import Tensor
 

@@ -65,7 +65,7 @@ def mish_backward(g: Tensor, x: Tensor) -> Tensor:
 
 @op(input=lambda K, g, input: K.hardswish_backward(g, input), method=False)
 def hardswish(input: Tensor) -> Tensor:
-    """Elementwise ``input * min(max(input + 3, 0), 6) / 6``; within [-3, 3] the parabola's slope."""
+    """Elementwise ``input * min(max(input + 3, 0), 6) / 6``; at -3 and 3 the parabola's slope."""
 
 
 @composed(method=False)
