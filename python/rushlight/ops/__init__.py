@@ -8,6 +8,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     activation,
     adaptive,
     aliases,
+    batching,
     bitwise,
     choice,
     comparison,
@@ -42,6 +43,7 @@ from rushlight.ops._registry import find, names
 if TYPE_CHECKING:
     from rushlight.ops.activation import *  # noqa: F403
     from rushlight.ops.adaptive import *  # noqa: F403
+    from rushlight.ops.batching import *  # noqa: F403
     from rushlight.ops.bitwise import *  # noqa: F403
     from rushlight.ops.choice import *  # noqa: F403
     from rushlight.ops.comparison import *  # noqa: F403
