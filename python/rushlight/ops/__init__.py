@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 from rushlight.ops import (  # noqa: F401 - imported for what they declare
     comparison,
     creation,
+    diagonals,
+    einsum,
     index,
     joining,
     linalg,
     loss,
     nn,
+    norms,
     pointwise,
+    products,
     random,
     reduction,
     shape,
@@ -22,12 +26,16 @@ from rushlight.ops._registry import find, names
 if TYPE_CHECKING:
     from rushlight.ops.comparison import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
+    from rushlight.ops.diagonals import *  # noqa: F403
+    from rushlight.ops.einsum import *  # noqa: F403
     from rushlight.ops.index import *  # noqa: F403
     from rushlight.ops.joining import *  # noqa: F403
     from rushlight.ops.linalg import *  # noqa: F403
     from rushlight.ops.loss import *  # noqa: F403
     from rushlight.ops.nn import *  # noqa: F403
+    from rushlight.ops.norms import *  # noqa: F403
     from rushlight.ops.pointwise import *  # noqa: F403
+    from rushlight.ops.products import *  # noqa: F403
     from rushlight.ops.random import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
