@@ -55,7 +55,7 @@ from rushlight.tensor import Size, Tensor
 globals()["tensor"] = find("tensor")
 
 if TYPE_CHECKING:
-    from rushlight import autograd, cuda, nn, optim, random, utils
+    from rushlight import autograd, cuda, linalg, nn, optim, random, utils
     from rushlight.printing import set_printoptions
 
 __all__ = [
@@ -86,6 +86,7 @@ __all__ = [
     "int32",
     "int64",
     "is_grad_enabled",
+    "linalg",
     "long",
     "manual_seed",
     "nn",
@@ -104,7 +105,7 @@ __all__ = [
 ]
 
 # Imported at first use: a program that does not need them should not wait for them.
-_LAZY_MODULES = ("cuda", "nn", "optim", "utils")
+_LAZY_MODULES = ("cuda", "linalg", "nn", "optim", "utils")
 _LAZY_NAMES = {"set_printoptions": "rushlight.printing"}
 
 

@@ -11,6 +11,7 @@ from rushlight import _kernels
 from rushlight._kernels import *  # noqa: F403
 from rushlight.backend.common import *  # noqa: F403
 from rushlight.backend.diagonals import *  # noqa: F403
+from rushlight.backend.linalg import *  # noqa: F403
 
 Array = np.ndarray[Any, Any]
 

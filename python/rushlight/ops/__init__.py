@@ -9,12 +9,17 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     creation,
     diagonals,
     einsum,
+    factorizations,
     index,
+    inverses,
     joining,
     linalg,
     loss,
+    lu,
+    matrices,
     nn,
     norms,
+    orthogonal,
     pointwise,
     products,
     random,
@@ -28,12 +33,17 @@ if TYPE_CHECKING:
     from rushlight.ops.creation import *  # noqa: F403
     from rushlight.ops.diagonals import *  # noqa: F403
     from rushlight.ops.einsum import *  # noqa: F403
+    from rushlight.ops.factorizations import *  # noqa: F403
     from rushlight.ops.index import *  # noqa: F403
+    from rushlight.ops.inverses import *  # noqa: F403
     from rushlight.ops.joining import *  # noqa: F403
     from rushlight.ops.linalg import *  # noqa: F403
     from rushlight.ops.loss import *  # noqa: F403
+    from rushlight.ops.lu import *  # noqa: F403
+    from rushlight.ops.matrices import *  # noqa: F403
     from rushlight.ops.nn import *  # noqa: F403
     from rushlight.ops.norms import *  # noqa: F403
+    from rushlight.ops.orthogonal import *  # noqa: F403
     from rushlight.ops.pointwise import *  # noqa: F403
     from rushlight.ops.products import *  # noqa: F403
     from rushlight.ops.random import *  # noqa: F403

@@ -6,7 +6,7 @@ from typing import Any
 
 from rushlight import dtypes
 
-__all__ = ["c_name", "same_types", "sizes_text", "type_name"]
+__all__ = ["c_name", "legacy_name", "same_types", "sizes_text", "type_name"]
 
 # C++ names, where they are not NumPy's.
 _C_NAMES = {
@@ -24,7 +24,12 @@ _C_NAMES = {
 
 def type_name(x: Any) -> str:
     """``Float`` for an array or tensor of float32."""
-    return dtypes.LEGACY_NAMES[_short_name(x)]
+    return legacy_name(x.dtype)
+
+
+def legacy_name(dtype: Any) -> str:
+    """``Float`` for float32, of either library."""
+    return dtypes.LEGACY_NAMES[str(dtype.name)]
 
 
 def c_name(x: Any) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argument's name
 from rushlight.ops._registry import composed, op
-from rushlight.ops._words import same_types, type_name
+from rushlight.ops._words import legacy_name, same_types, type_name
 from rushlight.ops.index import gathered
 from rushlight.ops.linalg import broadcast_sizes
 from rushlight.ops.reduction import Dims, _spread
@@ -57,7 +57,6 @@ def zero_norm(input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
     """How many elements over `dim` are not 0; the gradient is 0."""
 
 
-@composed(method=False)
 def vector_norm(
     x: Tensor,
     ord: float = 2,
@@ -85,7 +84,7 @@ def vector_norm(
             "linalg_vector_norm(): argument 'ord' (position 2) must be Number, not "
             f"{type(ord).__name__}"
         )
-    x = _converted("linalg.vector_norm", x, dtype)
+    x = as_floating("linalg.vector_norm", x, dtype)
     dims = _reduced(dim, x.ndim)
     if (ord < 0 or ord == math.inf) and 0 in (x.shape[d] for d in dims):
         _check_identity(x, ord, dim)
@@ -98,7 +97,12 @@ def vector_norm(
     return p_norm(x, float(ord), dims, keepdim)
 
 
-def _converted(name: str, x: Tensor, dtype: DType | None) -> Tensor:
+def as_floating(name: str, x: Tensor, dtype: DType | None) -> Tensor:
+    """`x` of a floating type and, where one is given, of that.
+
+    Raises:
+        RuntimeError: for another type of either.
+    """
     if not x.is_floating_point():
         raise RuntimeError(
             f"{name}: Expected a floating point or complex tensor as input. Got {type_name(x)}"
@@ -107,21 +111,14 @@ def _converted(name: str, x: Tensor, dtype: DType | None) -> Tensor:
         return x
     if not dtype.is_floating_point:
         raise RuntimeError(
-            f"{name}: dtype should be floating point or complex. Got {type_name(_Typed(dtype))}"
+            f"{name}: dtype should be floating point or complex, but got {legacy_name(dtype)}"
         )
     if dtype.itemsize < x.dtype.itemsize:
         raise RuntimeError(
             f"{name}: the dtype of the input ({type_name(x)}) should be convertible without "
-            f"narrowing to the specified dtype ({type_name(_Typed(dtype))})"
+            f"narrowing to the specified dtype ({legacy_name(dtype)})"
         )
     return x.to(dtype)
-
-
-class _Typed:
-    """What has a dtype, and nothing else."""
-
-    def __init__(self, dtype: DType) -> None:
-        self.dtype = dtype
 
 
 def _reduced(dim: Dims, ndim: int) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 from rushlight.ops._registry import composed
 from rushlight.ops._words import c_name, same_types, type_name
 from rushlight.ops.joining import stack
-from rushlight.ops.linalg import broadcast_sizes, dot, matmul, mm
+from rushlight.ops.linalg import broadcast_sizes, dot, mm
 from rushlight.ops.shape import wrap
 from rushlight.tensor import Tensor
 
@@ -52,7 +52,6 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, ([-1], [-1]))
 
 
-@composed(method=False)
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """The sums of products over one dimension, of tensors that broadcast.
 
@@ -68,7 +67,6 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     return (x * y).sum(dim)
 
 
-@composed(method=False)
 def cross_product(input: Tensor, other: Tensor, dim: int = -1) -> Tensor:
     """``torch.linalg.cross``: the vector products along a dimension of size 3."""
     if input.ndim != other.ndim:
@@ -185,7 +183,6 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
 # ---- Of several matrices ----
 
 
-@composed(method=False)
 def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     """The product of matrices in the order that multiplies the fewest numbers.
 
@@ -271,19 +268,6 @@ def chain_matmul(*matrices: Any, out: Tensor | None = None) -> Tensor:
         if matrix.ndim != 2:
             raise RuntimeError(f"Tensor dimension is {matrix.ndim}, expected 2 instead.")
     return chain[0] if len(chain) == 1 else multi_dot(chain)
-
-
-def power_of(matrix: Tensor, n: int) -> Tensor:
-    """``matrix @ ... @ matrix``, n > 0 times, by repeated squaring."""
-    result = None
-    while n:
-        n, odd = divmod(n, 2)
-        if odd:
-            result = matrix if result is None else matmul(result, matrix)
-        if n:
-            matrix = matmul(matrix, matrix)
-    assert result is not None
-    return result
 
 
 @composed()
