@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -113,16 +114,16 @@ def _lu(x: Any) -> tuple[Any, ...]:
 
 
 @on_host
-def linalg_permutation(pivots: Any, rows: int, dtype: Any) -> Any:
-    """The matrix P of ``P L U`` from the exchanges of rows."""
-    batch = pivots.shape[:-1]
-    flat = pivots.reshape(-1, pivots.shape[-1]).astype(np.int64) - 1
+def linalg_permutation(pivots: Any, factors: Any) -> Any:
+    """The matrix P of ``P L U`` from the exchanges of rows, of the type of the factors."""
+    batch, rows = pivots.shape[:-1], factors.shape[-2]
+    flat = pivots.reshape(math.prod(batch), pivots.shape[-1]).astype(np.int64) - 1
     order = np.tile(np.arange(rows), (flat.shape[0], 1))
     each = np.arange(flat.shape[0])
     for i in range(flat.shape[1]):
         j = flat[:, i]
         order[each, i], order[each, j] = order[each, j], order[each, i].copy()
-    out = np.zeros((flat.shape[0], rows, rows), dtype)
+    out = np.zeros((flat.shape[0], rows, rows), factors.dtype)
     out[each[:, None], order, np.arange(rows)] = 1
     return out.reshape(*batch, rows, rows)
 

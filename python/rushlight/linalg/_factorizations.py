@@ -12,8 +12,8 @@ from rushlight.ops._matrices import (
     check_square,
 )
 from rushlight.ops._results import named
+from rushlight.ops.elimination import lu_factors, lu_unpack
 from rushlight.ops.factorizations import linalg_ldl_factor_ex, linalg_ldl_solve
-from rushlight.ops.lu import lu_factors, lu_unpack
 from rushlight.ops.matrices import cholesky_factor, orgqr, qr_factors, singular_factors
 from rushlight.ops.orthogonal import linalg_eigh, linalg_eigvalsh, linalg_svdvals
 from rushlight.tensor import Tensor

@@ -6,6 +6,7 @@ from rushlight.ops.diagonals import diagonal as _diagonal
 from rushlight.ops.joining import stack
 from rushlight.ops.linalg import matmul as _matmul
 from rushlight.ops.matrices import matrix_power as _matrix_power
+from rushlight.ops.matrices import powers_of
 from rushlight.ops.products import cross_product
 from rushlight.tensor import Tensor
 
@@ -40,9 +41,4 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     count = (x.shape[-1] if x.ndim else 0) if N is None else N
     if count <= 1:
         raise RuntimeError("N must be greater than 1.")
-    if x.dtype.name == "bool":
-        x = x.long()
-    powers = [x * 0 + 1, x]
-    for _ in range(count - 2):
-        powers.append(powers[-1] * x)
-    return stack(powers, -1)
+    return stack(powers_of(x, count), -1)

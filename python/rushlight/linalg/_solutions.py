@@ -16,8 +16,8 @@ from rushlight.ops._matrices import (
 )
 from rushlight.ops._results import named
 from rushlight.ops._words import type_name
+from rushlight.ops.elimination import solved_by_lu
 from rushlight.ops.inverses import linalg_lstsq, linalg_solve_ex, linalg_solve_triangular
-from rushlight.ops.lu import solved_by_lu
 from rushlight.ops.matrices import inverted, pseudo_inverse, sign_and_logarithm
 from rushlight.tensor import Tensor
 

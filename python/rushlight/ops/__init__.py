@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight.ops import (  # noqa: F401 - imported for what they declare
     comparison,
+    contraction,
     creation,
     diagonals,
-    einsum,
+    elimination,
     factorizations,
     index,
     inverses,
     joining,
     linalg,
     loss,
-    lu,
+    lowrank,
     matrices,
     nn,
     norms,
@@ -30,16 +31,17 @@ from rushlight.ops._registry import find, names
 
 if TYPE_CHECKING:
     from rushlight.ops.comparison import *  # noqa: F403
+    from rushlight.ops.contraction import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
     from rushlight.ops.diagonals import *  # noqa: F403
-    from rushlight.ops.einsum import *  # noqa: F403
+    from rushlight.ops.elimination import *  # noqa: F403
     from rushlight.ops.factorizations import *  # noqa: F403
     from rushlight.ops.index import *  # noqa: F403
     from rushlight.ops.inverses import *  # noqa: F403
     from rushlight.ops.joining import *  # noqa: F403
     from rushlight.ops.linalg import *  # noqa: F403
     from rushlight.ops.loss import *  # noqa: F403
-    from rushlight.ops.lu import *  # noqa: F403
+    from rushlight.ops.lowrank import *  # noqa: F403
     from rushlight.ops.matrices import *  # noqa: F403
     from rushlight.ops.nn import *  # noqa: F403
     from rushlight.ops.norms import *  # noqa: F403

@@ -54,8 +54,7 @@ def _lu_gradient(K: Any, g: Any, out: Any, pivots: Any, input_shape: tuple[int, 
     For a square matrix ``P L^-T (tril(L^T gL, -1) + triu(gU U^T)) U^-T``; the columns of a wide
     matrix beyond the square, and the rows of a tall one, are solutions with L and with U.
 
-    Source: the differential of ``A = P L U`` solved for dL (strictly lower) and dU (upper); M. Giles,
-    "Collected matrix derivative results" (2008), section 2.
+    Source: the differential of ``A = P L U``, solved for dL (strictly lower) and dU (upper).
     """
     m, n = input_shape[-2:]
     k = min(m, n)
@@ -81,7 +80,7 @@ def _lu_gradient(K: Any, g: Any, out: Any, pivots: Any, input_shape: tuple[int, 
     if m > k:
         tail = K.linalg_solve_triangular(mT(K, upper), g2, False, False, False)
         total = K.cat([total, tail], -2)
-    return K.matmul(K.linalg_permutation(pivots, m, out.dtype), total)
+    return K.matmul(K.linalg_permutation(pivots, out), total)
 
 
 @op(input=_lu_gradient, extras=("pivots", "info"), method=False)
@@ -89,8 +88,8 @@ def linalg_lu_factor_ex(input: Tensor) -> Tensor:
     """L below the diagonal and U, of ``A = P L U``; LAPACK's pivots; info: the first zero of U."""
 
 
-@op(pivots=None, method=False)
-def linalg_permutation(pivots: Tensor, rows: int, dtype: Any) -> Tensor:
+@op(pivots=None, factors=None, method=False)
+def linalg_permutation(pivots: Tensor, factors: Tensor) -> Tensor:
     """The matrix P of ``A = P L U`` from the pivots."""
 
 

@@ -33,9 +33,11 @@ from rushlight.ops.inverses import (
     linalg_slogdet,
     linalg_solve_triangular,
 )
+from rushlight.ops.joining import stack
 from rushlight.ops.linalg import matmul
 from rushlight.ops.orthogonal import linalg_qr, linalg_svd
 from rushlight.ops.pointwise import where
+from rushlight.ops.shape import fill
 from rushlight.tensor import Tensor
 
 # ---- Inverses ----
@@ -62,6 +64,11 @@ def inverse(input: Tensor) -> Tensor:
     return inverted("linalg.inv", input)[0]
 
 
+def unit_like(A: Tensor) -> Tensor:
+    """Ones on the diagonals, zeros elsewhere; the gradient of `A` is zero."""
+    return fill(A, 0) + eye(*A.shape[-2:], dtype=A.dtype, device=A.device)
+
+
 @composed()
 def matrix_power(input: Tensor, n: int) -> Tensor:
     """``input @ ... @ input``, n times; of the inverse for a negative n.
@@ -72,8 +79,7 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
     """
     check_square("linalg.matrix_power", input)
     if n == 0:
-        unit = eye(input.shape[-1], dtype=input.dtype, device=input.device)
-        return unit.expand(input.shape).clone()
+        return unit_like(input)
     base = input if n > 0 else inverse(input)
     n, power = abs(n), None
     while n:
@@ -227,8 +233,7 @@ def _check_fitting(name: str, b: Tensor, A: Tensor) -> None:
 def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
     """The inverse of A from its Cholesky factor."""
     check_square("cholesky_inverse", input)
-    unit = eye(input.shape[-1], dtype=input.dtype, device=input.device)
-    return cholesky_solve(unit.expand(input.shape), input, upper)
+    return cholesky_solve(unit_like(input), input, upper)
 
 
 # ---- QR ----
@@ -286,8 +291,7 @@ def orgqr(input: Tensor, tau: Tensor) -> Tensor:
             f"{name}: input.shape[-1] must be greater than or equal to tau.shape[-1]"
         )
     _check_reflections(name, input, tau)
-    unit = eye(m, n, dtype=input.dtype, device=input.device).expand(input.shape)
-    return _reflected(input, tau, unit, True, False)
+    return _reflected(input, tau, unit_like(input), True, False)
 
 
 def _check_reflections(name: str, input: Tensor, tau: Tensor) -> None:
@@ -310,8 +314,7 @@ def _check_reflections(name: str, input: Tensor, tau: Tensor) -> None:
 def _reflected(v: Tensor, tau: Tensor, x: Tensor, left: bool, transpose: bool) -> Tensor:
     """``Q x``, ``Q^T x``, ``x Q`` or ``x Q^T`` for the product Q of reflections."""
     count = tau.shape[-1]
-    unit = eye(*v.shape[-2:], dtype=v.dtype, device=v.device)
-    vectors = v.tril(-1) + unit
+    vectors = v.tril(-1) + unit_like(v)
     order = range(count) if left == transpose else reversed(range(count))
     for i in order:
         column = vectors.narrow(-1, i, 1)
@@ -398,3 +401,30 @@ def matrix_exp(input: Tensor) -> Tensor:
     check_square("linalg.matrix_exp", input)
     check_floating("linalg.matrix_exp", input)
     return linalg_matrix_exp(input)
+
+
+@composed(method=False)
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
+    """The powers of each element of a vector, from ``N - 1`` (by default) down to 0, in a row.
+
+    Args:
+        x: ``(n)``.
+        N: how many columns, n by default.
+        increasing: from 0 up.
+    """
+    if x.ndim != 1:
+        raise RuntimeError("x must be a one-dimensional tensor.")
+    count = x.shape[0] if N is None else N
+    if count < 0:
+        raise RuntimeError("N must be non-negative.")
+    powers = powers_of(x, count)
+    return stack(powers if increasing else powers[::-1], -1) if count else x.new_zeros(len(x), 0)
+
+
+def powers_of(x: Tensor, count: int) -> list[Tensor]:
+    """``x ** 0``, ``x ** 1`` and so on."""
+    x = x.long() if x.dtype.name == "bool" else x
+    powers = [x * 0 + 1]
+    while len(powers) < count:
+        powers.append(powers[-1] * x if len(powers) > 1 else x)
+    return powers[:count]

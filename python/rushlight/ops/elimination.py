@@ -83,7 +83,7 @@ def lu_unpack(
         L = LU_data.narrow(-1, 0, k).tril(-1) + unit
         U = LU_data.narrow(-2, 0, k).triu()
     if unpack_pivots:
-        P = linalg_permutation(LU_pivots, m, LU_data._array.dtype)
+        P = linalg_permutation(LU_pivots, LU_data)
     return named("lu_unpack", P=P, L=L, U=U)
 
 
@@ -121,7 +121,7 @@ def solved_by_lu(
 
 
 def _solved(LU: Tensor, pivots: Tensor, B: Tensor, adjoint: bool) -> Tensor:
-    P = linalg_permutation(pivots, LU.shape[-1], LU._array.dtype)
+    P = linalg_permutation(pivots, LU)
     if adjoint:
         half = linalg_solve_triangular(LU.mT, B, False, True, False)
         return matmul(P, linalg_solve_triangular(LU.mT, half, True, True, True))
