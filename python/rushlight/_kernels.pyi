@@ -4,7 +4,7 @@ Kernels over NumPy arrays, compiled for several instruction sets.
 from __future__ import annotations
 import collections.abc
 import typing
-__all__: list[str] = ['Generator', 'POINTWISE', 'abs', 'absolute_error', 'acos', 'adagrad_step', 'adam_step', 'add', 'all', 'amax', 'amin', 'any', 'any_integer', 'argmax', 'argmin', 'asin', 'assign', 'atan', 'atan2', 'avg_pool2d', 'avg_pool2d_backward', 'bernoulli', 'bernoulli_each', 'bitwise_and', 'bitwise_not', 'bitwise_or', 'bitwise_xor', 'cauchy', 'ceil', 'clamp', 'conv2d', 'conv2d_input_grad', 'conv2d_weight_grad', 'copy', 'cos', 'cosh', 'cross_entropy_of_logit', 'cross_entropy_of_probability', 'div', 'elu', 'elu_backward', 'empty', 'empty_cache', 'eq', 'erf', 'erfc', 'exp', 'expand', 'expm1', 'exponential', 'floor', 'floor_divide', 'ge', 'gelu', 'gelu_backward', 'gelu_tanh', 'gelu_tanh_backward', 'geometric', 'get_num_threads', 'gt', 'huber', 'isa', 'isfinite', 'isnan', 'le', 'leaky_relu', 'leaky_relu_backward', 'lerp', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_normal', 'log_softmax', 'log_softmax_backward', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'lt', 'matmul', 'max_pool2d', 'max_pool2d_backward', 'maximum', 'mean', 'memory_stats', 'minimum', 'mul', 'multinomial', 'multiply_add', 'ne', 'neg', 'nll_loss', 'nll_loss_backward', 'normal', 'poisson', 'pow', 'prod', 'randint', 'randperm', 'reciprocal', 'relu', 'relu_backward', 'remainder', 'reset_peak_memory', 'result_type', 'rmsprop_step', 'round', 'rsqrt', 'set_cache_limit', 'set_default_floating', 'set_num_threads', 'sgd_step', 'sigmoid', 'sigmoid_backward', 'sign', 'silu', 'silu_backward', 'sin', 'sinh', 'softmax', 'softmax_backward', 'softplus', 'softplus_backward', 'sqrt', 'square', 'squared_error', 'sub', 'sum', 'tan', 'tanh', 'tanh_backward', 'trunc', 'uniform', 'var', 'where']
+__all__: list[str] = ['Generator', 'POINTWISE', 'abs', 'absolute_error', 'acos', 'adagrad_step', 'adam_step', 'add', 'all', 'amax', 'amin', 'any', 'any_integer', 'argmax', 'argmin', 'asin', 'assign', 'atan', 'atan2', 'avg_pool2d', 'avg_pool2d_backward', 'bernoulli', 'bernoulli_each', 'binomial', 'bitwise_and', 'bitwise_not', 'bitwise_or', 'bitwise_xor', 'cauchy', 'ceil', 'clamp', 'conv2d', 'conv2d_input_grad', 'conv2d_weight_grad', 'copy', 'cos', 'cosh', 'cross_entropy_of_logit', 'cross_entropy_of_probability', 'div', 'elu', 'elu_backward', 'empty', 'empty_cache', 'eq', 'erf', 'erfc', 'exp', 'expand', 'expm1', 'exponential', 'floor', 'floor_divide', 'ge', 'gelu', 'gelu_backward', 'gelu_tanh', 'gelu_tanh_backward', 'geometric', 'get_num_threads', 'gt', 'huber', 'isa', 'isfinite', 'isnan', 'le', 'leaky_relu', 'leaky_relu_backward', 'lerp', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_normal', 'log_softmax', 'log_softmax_backward', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'lt', 'matmul', 'max_pool2d', 'max_pool2d_backward', 'maximum', 'mean', 'memory_stats', 'minimum', 'mul', 'multinomial', 'multiply_add', 'ne', 'neg', 'nll_loss', 'nll_loss_backward', 'normal', 'poisson', 'pow', 'prod', 'randint', 'randperm', 'reciprocal', 'relu', 'relu_backward', 'remainder', 'reset_peak_memory', 'result_type', 'rmsprop_step', 'round', 'rsqrt', 'set_cache_limit', 'set_default_floating', 'set_num_threads', 'sgd_step', 'sigmoid', 'sigmoid_backward', 'sign', 'silu', 'silu_backward', 'sin', 'sinh', 'softmax', 'softmax_backward', 'softplus', 'softplus_backward', 'sqrt', 'square', 'squared_error', 'standard_gamma', 'sub', 'sum', 'tan', 'tanh', 'tanh_backward', 'trunc', 'uniform', 'var', 'where']
 class Generator:
     """
     MT19937 with PyTorch's seeding, state and order of draws.
@@ -70,6 +70,8 @@ def avg_pool2d_backward(g: typing.Any, x_shape: collections.abc.Sequence[typing.
 def bernoulli(out: typing.Any, generator: Generator, p: typing.SupportsFloat | typing.SupportsIndex, value: typing.SupportsFloat | typing.SupportsIndex) -> None:
     ...
 def bernoulli_each(out: typing.Any, generator: Generator, p: typing.Any) -> None:
+    ...
+def binomial(count: typing.Any, prob: typing.Any, generator: Generator) -> typing.Any:
     ...
 def bitwise_and(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
@@ -308,6 +310,8 @@ def sqrt(x: typing.Any, out: typing.Any = None) -> typing.Any:
 def square(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def squared_error(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
+    ...
+def standard_gamma(alpha: typing.Any, generator: Generator) -> typing.Any:
     ...
 def sub(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
     ...

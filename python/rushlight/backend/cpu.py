@@ -12,6 +12,7 @@ from rushlight._kernels import *  # noqa: F403
 from rushlight.backend.common import *  # noqa: F403
 from rushlight.backend.diagonals import *  # noqa: F403
 from rushlight.backend.linalg import *  # noqa: F403
+from rushlight.backend.reparameterization import *  # noqa: F403
 
 Array = np.ndarray[Any, Any]
 

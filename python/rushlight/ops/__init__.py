@@ -26,6 +26,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     random,
     reduction,
     shape,
+    variates,
 )
 from rushlight.ops._registry import find, names
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from rushlight.ops.random import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
+    from rushlight.ops.variates import *  # noqa: F403
 
 __all__ = ["find", "names"]
 

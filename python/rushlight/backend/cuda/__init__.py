@@ -19,3 +19,4 @@ from rushlight.backend.cuda.reduction import *  # noqa: F403
 from rushlight.backend.cuda.runtime import *  # noqa: F403
 from rushlight.backend.diagonals import *  # noqa: F403
 from rushlight.backend.linalg import *  # noqa: F403
+from rushlight.backend.reparameterization import *  # noqa: F403
