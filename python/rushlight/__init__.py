@@ -55,7 +55,7 @@ from rushlight.tensor import Size, Tensor
 globals()["tensor"] = find("tensor")
 
 if TYPE_CHECKING:
-    from rushlight import autograd, cuda, linalg, nn, optim, random, utils
+    from rushlight import autograd, cuda, distributions, linalg, nn, optim, random, utils
     from rushlight.printing import set_printoptions
 
 __all__ = [
@@ -69,6 +69,7 @@ __all__ = [
     "cuda",
     "default_generator",
     "device",
+    "distributions",
     "double",
     "dtype",
     "enable_grad",
@@ -105,7 +106,7 @@ __all__ = [
 ]
 
 # Imported at first use: a program that does not need them should not wait for them.
-_LAZY_MODULES = ("cuda", "linalg", "nn", "optim", "utils")
+_LAZY_MODULES = ("cuda", "distributions", "linalg", "nn", "optim", "utils")
 _LAZY_NAMES = {"set_printoptions": "rushlight.printing"}
 
 
