@@ -9,6 +9,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     contraction,
     creation,
     diagonals,
+    distances,
     elimination,
     factorizations,
     index,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from rushlight.ops.contraction import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
     from rushlight.ops.diagonals import *  # noqa: F403
+    from rushlight.ops.distances import *  # noqa: F403
     from rushlight.ops.elimination import *  # noqa: F403
     from rushlight.ops.factorizations import *  # noqa: F403
     from rushlight.ops.index import *  # noqa: F403
