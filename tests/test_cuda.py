@@ -19,11 +19,21 @@ from tests.cuda_device import Device, cuda_device  # noqa: F401 - the fixture `d
 # Of the process or of the CPU's allocator: no kernels.
 HOST_ONLY = {
     "Generator",
+    "execution_order",
     "get_num_threads",
     "isa",
+    "new_node",
+    "next_order",
+    "record",
     "set_cache_limit",
     "set_default_floating",
+    "set_library",
+    "set_node",
     "set_num_threads",
+    "set_tensor",
+    "site",
+    "watch_inference",
+    "wrap",
 }
 
 

@@ -161,7 +161,7 @@ def test_a_freed_part_of_another_graph() -> None:
     with pytest.raises(RuntimeError, match=r"a second time") as error:
         (y * 3).sum().backward()
     if hasattr(error.value, "__notes__"):  # from Python 3.11 on
-        assert "The operation was exp." in error.value.__notes__
+        assert "y = x.exp()" in error.value.__notes__[0]
 
 
 def test_create_graph_keeps_the_graph() -> None:
@@ -283,7 +283,7 @@ def test_grad_of_what_was_not_used() -> None:
     loss = (x * 2).sum()
     with pytest.raises(
         RuntimeError,
-        match=r"^One of the differentiated Tensors appears to not have been used in the graph",
+        match=r"^The differentiated Tensor at index 1 appears to not have been used in the graph",
     ):
         autograd.grad(loss, [x, y], retain_graph=True)
     gx, gy = autograd.grad(loss, [x, y], allow_unused=True, retain_graph=True)
@@ -325,7 +325,7 @@ def test_backward_to_inputs() -> None:
     assert x.grad.tolist() == [3.0, 3.0] and z.grad.tolist() == [1.0, 1.0] and y.grad is None
     (z * y).sum().backward(inputs=y)
     assert y.grad.tolist() == [3.0, 3.0] and x.grad.tolist() == [3.0, 3.0]
-    with pytest.raises(RuntimeError, match=r"'inputs' argument to backward.* cannot be empty"):
+    with pytest.raises(RuntimeError, match=r"`inputs` argument to `backward\(\)` cannot be empty"):
         (x * y).sum().backward(inputs=[])
 
 
@@ -345,7 +345,7 @@ def test_an_error_in_a_formula_names_its_op() -> None:
         with pytest.raises(ZeroDivisionError) as caught:
             loss.backward(create_graph=create_graph)
         if hasattr(caught.value, "__notes__"):  # Python 3.11
-            assert "raised in the backward pass of broken" in caught.value.__notes__
+            assert "BrokenBackward0 (broken): float32 [2]" in caught.value.__notes__[0]
         assert rushlight.is_grad_enabled()
 
 

@@ -102,8 +102,12 @@ def test_gradients_are_contiguous() -> None:
 
 WRONG_GRADS = [
     (TypeError, "assigned grad expected to be a Tensor or None", lambda x: 3),
-    (RuntimeError, "assigned grad has data of a different size", lambda x: rushlight.ones(3)),
-    (RuntimeError, "assigned grad has data of a different type", lambda x: x.detach().double()),
+    (
+        RuntimeError,
+        "attempting to assign a gradient of size '\\[3\\]'",
+        lambda x: rushlight.ones(3),
+    ),
+    (RuntimeError, "attempting to assign a gradient with dtype", lambda x: x.detach().double()),
     (RuntimeError, "can't assign Variable as its own grad", lambda x: x),
 ]
 
@@ -286,7 +290,7 @@ def test_hooks_that_are_refused() -> None:
         rushlight.ones(1).register_hook(print)
     x = ones()
     x.register_hook(lambda g: 3)
-    with pytest.raises(TypeError, match=r"expected hook to return a Tensor or None"):
+    with pytest.raises(TypeError, match=r"expected Variable, but hook returned 'int'"):
         x.sum().backward()
     y = ones()
     y.register_hook(lambda g: g[:1])
@@ -313,7 +317,8 @@ def test_retain_grad() -> None:
     assert y.grad.tolist() == [3.0, 3.0]
     (y * 3).sum().backward()
     assert y.grad.tolist() == [6.0, 6.0]
-    assert (x * 2).grad is None
+    with pytest.warns(UserWarning, match=r"The .grad attribute of a Tensor that is not a leaf"):
+        assert (x * 2).grad is None
     with pytest.raises(RuntimeError, match=r"can't retain_grad on Tensor that has requires_grad=F"):
         rushlight.ones(1).retain_grad()
 

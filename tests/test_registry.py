@@ -42,10 +42,21 @@ ELSEWHERE = {
         "svd", "svd_lowrank", "triangular_solve",
     ),
     "test_promotion.py": ("copy_", "zero_"),
+    "test_inplace_programs.py": ("as_strided",),
     "test_cuda.py": ("cuda",),
 }  # fmt: skip
 # Called by a public op that has its own cases.
-PARTS = {"moved": "cuda", "normal_around": "normal"}
+PARTS = {
+    "joined": "split",
+    "moved": "cuda",
+    "normal_around": "normal",
+    "split_sizes": "split",
+    "strided_place": "as_strided",
+    "strided_replaced": "copy_",
+    "strided_take": "as_strided",
+    "strided_view": "as_strided",
+    "written": "copy_",
+}
 
 
 def test_every_op_has_a_case() -> None:

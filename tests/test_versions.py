@@ -13,9 +13,9 @@ import rushlight
 @pytest.mark.parametrize(
     ("function", "name"),
     [
-        (lambda y: y * y, "of mul"),
+        (lambda y: y * y, "other"),
         (lambda y: y.exp(), None),
-        (lambda y: y.log(), "'input' of log"),
+        (lambda y: y.log(), "input"),
     ],
 )
 def test_changed_inputs_are_noticed(function: Any, name: str | None) -> None:
@@ -27,8 +27,8 @@ def test_changed_inputs_are_noticed(function: Any, name: str | None) -> None:
         return
     with pytest.raises(
         RuntimeError,
-        match=f"^one of the variables needed for gradient computation has been modified.*{name}, "
-        r"float32 of shape \[2\], is at version 1; expected version 0",
+        match="^one of the variables needed for gradient computation has been modified by an "
+        rf"inplace operation: float32 \[2\], saved as '{name}', is at version 1; expected .* 0",
     ):
         loss.backward()
 
@@ -37,7 +37,9 @@ def test_changed_results_are_noticed() -> None:
     y = ones().exp()
     loss = y.sum()
     y.mul_(2)
-    with pytest.raises(RuntimeError, match=r"modified by an inplace operation: 'out' of exp"):
+    with pytest.raises(
+        RuntimeError, match=r"modified by an inplace operation: float32 \[2\], saved as 'out'"
+    ):
         loss.backward()
 
 
@@ -72,7 +74,9 @@ def test_views_share_their_version() -> None:
     w = rushlight.ones(2, 2, requires_grad=True)
     loss = (w * y).sum()
     y.view(4)[0].zero_()
-    with pytest.raises(RuntimeError, match=r"'other' of mul.*version 3; expected version 2"):
+    with pytest.raises(
+        RuntimeError, match=r"saved as 'other', is at version 3; expected version 2"
+    ):
         loss.backward()
 
 
@@ -115,11 +119,3 @@ def test_leaves_are_not_changed_in_place() -> None:
         with rushlight.no_grad():
             change(x)
         assert x.is_leaf and x.requires_grad and x._version == 1
-
-
-def test_views_of_graphs_are_not_changed_in_place() -> None:
-    x = ones()
-    with pytest.raises(NotImplementedError, match=r"add_: an in-place operation on a view"):
-        (x * 2)[0].add_(1)
-    with pytest.raises(NotImplementedError, match=r"mul_: an in-place operation on a view"):
-        rushlight.zeros(2)[:1].mul_(x[:1])

@@ -313,7 +313,6 @@ py::object expand(py::handle input, const std::vector<int64_t>& shape) {
                 std::to_string(x.ndim) + ")");
   }
   Py_intptr_t sizes[kMaxDims], strides[kMaxDims];
-  bool repeats = false;
   for (int d = 0; d < ndim; ++d) {
     const int64_t own = d < added ? 1 : x.shape[d - added];
     sizes[d] = shape[d] == -1 && d >= added ? own : shape[d];
@@ -329,12 +328,13 @@ py::object expand(py::handle input, const std::vector<int64_t>& shape) {
     }
     const bool keeps = d >= added && sizes[d] == own;
     strides[d] = keeps ? x.strides[d - added] : 0;
-    repeats |= !keeps && sizes[d] > 1;
   }
   PyObject* descr = descriptor(x.dtype);
   Py_INCREF(descr);
-  // Elements that stand for several must not be written through the view.
-  const int flags = repeats ? 0 : Api::NPY_ARRAY_WRITEABLE_;
+  // Kernels refuse to write where one place stands for several elements, see check_writable.
+  const int flags = py::detail::check_flags(input.ptr(), Api::NPY_ARRAY_WRITEABLE_)
+                        ? Api::NPY_ARRAY_WRITEABLE_
+                        : 0;
   PyObject* view = numpy().PyArray_NewFromDescr_(numpy().PyArray_Type_, descr, ndim, sizes, strides,
                                                  x.data, flags, nullptr);
   if (view == nullptr) throw py::error_already_set();

@@ -65,27 +65,36 @@ void refuse_zero_divisor(Pointwise op, const Array& divisor) {
   if (zero) throw Error("ZeroDivisionError");
 }
 
-// Whether writing `out` could change elements of `x` that are still to be read.
-bool overlaps(const Array& out, const Array& x) {
-  const auto extent = [](const Array& a, const char*& low, const char*& high) {
-    low = a.data;
-    high = a.data + itemsize(a.dtype);
+// The bytes between the first and the last element.
+struct Extent {
+  explicit Extent(const Array& a) : low(a.data), high(a.data + itemsize(a.dtype)) {
     for (int d = 0; d < a.ndim; ++d) {
       const int64_t reach = (a.shape[d] - 1) * a.strides[d];
       (reach < 0 ? low : high) += reach;
     }
-  };
-  const char *out_low, *out_high, *low, *high;
-  extent(out, out_low, out_high);
-  extent(x, low, high);
-  if (out_high <= low || high <= out_low) return false;
-  if (out.data != x.data || out.ndim != x.ndim) return true;
-  for (int d = 0; d < out.ndim; ++d) {
-    if (out.shape[d] != x.shape[d] || (out.shape[d] > 1 && out.strides[d] != x.strides[d])) {
-      return true;
-    }
+    dense = high - low == a.numel() * itemsize(a.dtype);
   }
-  return false;
+  const char *low, *high;
+  bool dense;  // no gaps
+};
+
+// Whether writing `out` could change elements of `x` that are still to be read.
+//
+// Throws where both are without gaps, as PyTorch does; where they are not, PyTorch does not look.
+bool overlaps(const Array& out, const Array& x) {
+  if (x.numel() == 0) return false;
+  const Extent written(out), read(x);
+  if (written.high <= read.low || read.high <= written.low) return false;
+  bool same = out.data == x.data && out.ndim == x.ndim;
+  for (int d = 0; same && d < out.ndim; ++d) {
+    same = out.shape[d] == x.shape[d] && (out.shape[d] == 1 || out.strides[d] == x.strides[d]);
+  }
+  if (!same && written.dense && read.dense) {
+    throw Error(
+        "unsupported operation: some elements of the input tensor and the written-to tensor refer "
+        "to a single memory location. Please clone() the tensor before performing the operation.");
+  }
+  return !same;
 }
 
 template <int N, size_t... I>

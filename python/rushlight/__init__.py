@@ -12,10 +12,12 @@ from rushlight import dtypes
 from rushlight import ops as ops
 from rushlight._kernels import get_num_threads, set_num_threads
 from rushlight._version import __version__
-from rushlight.autograd import engine as _engine  # binds Tensor.backward
+from rushlight.autograd import differentiate as _differentiate  # binds Tensor.backward
 from rushlight.autograd.grad_mode import (
     enable_grad,
+    inference_mode,
     is_grad_enabled,
+    is_inference_mode_enabled,
     no_grad,
     set_grad_enabled,
 )
@@ -82,12 +84,14 @@ __all__ = [
     "get_num_threads",
     "get_rng_state",
     "iinfo",
+    "inference_mode",
     "initial_seed",
     "int",
     "int32",
     "int64",
     "is_grad_enabled",
     "linalg",
+    "is_inference_mode_enabled",
     "long",
     "manual_seed",
     "nn",
@@ -128,4 +132,4 @@ def __dir__() -> list[str]:
     return __all__
 
 
-del dtypes, _engine
+del dtypes, _differentiate

@@ -4,7 +4,7 @@ Kernels over NumPy arrays, compiled for several instruction sets.
 from __future__ import annotations
 import collections.abc
 import typing
-__all__: list[str] = ['Generator', 'POINTWISE', 'abs', 'absolute_error', 'acos', 'adagrad_step', 'adam_step', 'add', 'all', 'amax', 'amin', 'any', 'any_integer', 'argmax', 'argmin', 'asin', 'assign', 'atan', 'atan2', 'avg_pool2d', 'avg_pool2d_backward', 'bernoulli', 'bernoulli_each', 'binomial', 'bitwise_and', 'bitwise_not', 'bitwise_or', 'bitwise_xor', 'cauchy', 'ceil', 'clamp', 'conv2d', 'conv2d_input_grad', 'conv2d_weight_grad', 'copy', 'cos', 'cosh', 'cross_entropy_of_logit', 'cross_entropy_of_probability', 'div', 'elu', 'elu_backward', 'empty', 'empty_cache', 'eq', 'erf', 'erfc', 'exp', 'expand', 'expm1', 'exponential', 'floor', 'floor_divide', 'ge', 'gelu', 'gelu_backward', 'gelu_tanh', 'gelu_tanh_backward', 'geometric', 'get_num_threads', 'gt', 'huber', 'isa', 'isfinite', 'isnan', 'le', 'leaky_relu', 'leaky_relu_backward', 'lerp', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_normal', 'log_softmax', 'log_softmax_backward', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'lt', 'matmul', 'max_pool2d', 'max_pool2d_backward', 'maximum', 'mean', 'memory_stats', 'minimum', 'mul', 'multinomial', 'multiply_add', 'ne', 'neg', 'nll_loss', 'nll_loss_backward', 'normal', 'poisson', 'pow', 'prod', 'randint', 'randperm', 'reciprocal', 'relu', 'relu_backward', 'remainder', 'reset_peak_memory', 'result_type', 'rmsprop_step', 'round', 'rsqrt', 'set_cache_limit', 'set_default_floating', 'set_num_threads', 'sgd_step', 'sigmoid', 'sigmoid_backward', 'sign', 'silu', 'silu_backward', 'sin', 'sinh', 'softmax', 'softmax_backward', 'softplus', 'softplus_backward', 'sqrt', 'square', 'squared_error', 'standard_gamma', 'sub', 'sum', 'tan', 'tanh', 'tanh_backward', 'trunc', 'uniform', 'var', 'where']
+__all__: list[str] = ['Generator', 'POINTWISE', 'abs', 'absolute_error', 'acos', 'adagrad_step', 'adam_step', 'add', 'all', 'amax', 'amin', 'any', 'any_integer', 'argmax', 'argmin', 'asin', 'assign', 'atan', 'atan2', 'avg_pool2d', 'avg_pool2d_backward', 'bernoulli', 'bernoulli_each', 'binomial', 'bitwise_and', 'bitwise_not', 'bitwise_or', 'bitwise_xor', 'cauchy', 'ceil', 'clamp', 'conv2d', 'conv2d_input_grad', 'conv2d_weight_grad', 'copy', 'cos', 'cosh', 'cross_entropy_of_logit', 'cross_entropy_of_probability', 'div', 'elu', 'elu_backward', 'empty', 'empty_cache', 'eq', 'erf', 'erfc', 'execution_order', 'exp', 'expand', 'expm1', 'exponential', 'floor', 'floor_divide', 'ge', 'gelu', 'gelu_backward', 'gelu_tanh', 'gelu_tanh_backward', 'geometric', 'get_num_threads', 'gt', 'huber', 'isa', 'isfinite', 'isnan', 'le', 'leaky_relu', 'leaky_relu_backward', 'lerp', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_normal', 'log_softmax', 'log_softmax_backward', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'lt', 'matmul', 'max_pool2d', 'max_pool2d_backward', 'maximum', 'mean', 'memory_stats', 'minimum', 'mul', 'multinomial', 'multiply_add', 'ne', 'neg', 'new_node', 'next_order', 'nll_loss', 'nll_loss_backward', 'normal', 'poisson', 'pow', 'prod', 'randint', 'randperm', 'reciprocal', 'record', 'relu', 'relu_backward', 'remainder', 'reset_peak_memory', 'result_type', 'rmsprop_step', 'round', 'rsqrt', 'set_cache_limit', 'set_default_floating', 'set_library', 'set_node', 'set_num_threads', 'set_tensor', 'sgd_step', 'sigmoid', 'sigmoid_backward', 'sign', 'silu', 'silu_backward', 'sin', 'sinh', 'site', 'softmax', 'softmax_backward', 'softplus', 'softplus_backward', 'sqrt', 'square', 'squared_error', 'standard_gamma', 'sub', 'sum', 'tan', 'tanh', 'tanh_backward', 'trunc', 'uniform', 'var', 'watch_inference', 'where', 'wrap']
 class Generator:
     """
     MT19937 with PyTorch's seeding, state and order of draws.
@@ -125,6 +125,10 @@ def erf(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def erfc(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def execution_order(roots) -> list:
+    """
+    The nodes that the roots lead to: the latest operation first, a leaf as soon as all that lead to it are done.
+    """
 def exp(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def expand(x: typing.Any, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> typing.Any:
@@ -229,6 +233,14 @@ def ne(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def neg(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def new_node(type, array, edges, saved) -> typing.Any:
+    """
+    A node of the output `array`.
+    """
+def next_order() -> int:
+    """
+    Minus the position of an operation in the order of recording.
+    """
 def nll_loss(x: typing.Any, target: typing.Any, weight: typing.Any, ignore_index: typing.SupportsInt | typing.SupportsIndex, reduction: str) -> tuple:
     """
     The loss and the sum of its weights.
@@ -251,6 +263,10 @@ def randperm(out: typing.Any, generator: Generator) -> None:
     ...
 def reciprocal(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def record(type, array, edges, saved, counter) -> typing.Any:
+    """
+    The result of a recorded operation.
+    """
 def relu(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def relu_backward(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
@@ -277,8 +293,20 @@ def set_default_floating(dtype: typing.Any) -> None:
     """
     The type of Python floats among tensors of lower categories.
     """
+def set_library(folder: str) -> None:
+    """
+    Names the folder whose frames `site` passes over.
+    """
+def set_node(type: type) -> None:
+    """
+    Names the base class of nodes.
+    """
 def set_num_threads(count: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
+def set_tensor(type: type) -> None:
+    """
+    Names the class that `wrap` makes.
+    """
 def sgd_step(params: list, grads: list, momentum_buffers: typing.Any, lr: typing.SupportsFloat | typing.SupportsIndex, momentum: typing.SupportsFloat | typing.SupportsIndex, dampening: typing.SupportsFloat | typing.SupportsIndex, weight_decay: typing.SupportsFloat | typing.SupportsIndex, nesterov: bool, maximize: bool, first: bool) -> None:
     """
     One step of stochastic gradient descent, in place; `first` fills the momentum buffers.
@@ -297,6 +325,10 @@ def sin(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def sinh(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def site() -> tuple | None:
+    """
+    The code object and the instruction of the innermost caller outside of the package.
+    """
 def softmax(x: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
     ...
 def softmax_backward(g: typing.Any, out: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
@@ -329,6 +361,14 @@ def uniform(out: typing.Any, generator: Generator, low: typing.SupportsFloat | t
     ...
 def var(x: typing.Any, dim: typing.Any = None, correction: typing.SupportsFloat | typing.SupportsIndex = 1.0, keepdim: bool = False) -> typing.Any:
     ...
+def watch_inference(blocks: typing.SupportsInt | typing.SupportsIndex, counter: collections.abc.Callable) -> None:
+    """
+    While `blocks` is not 0, `counter` gives new tensors their version counter.
+    """
 def where(condition: typing.Any, x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def wrap(array) -> typing.Any:
+    """
+    A tensor outside of any graph.
+    """
 POINTWISE: tuple = (('neg', 1, 'numeric'), ('abs', 1, 'numeric'), ('sign', 1, 'arithmetic'), ('square', 1, 'numeric'), ('floor', 1, 'numeric'), ('ceil', 1, 'numeric'), ('trunc', 1, 'numeric'), ('round', 1, 'numeric'), ('reciprocal', 1, 'floating'), ('exp', 1, 'floating'), ('expm1', 1, 'floating'), ('log', 1, 'floating'), ('log2', 1, 'floating'), ('log10', 1, 'floating'), ('log1p', 1, 'floating'), ('sqrt', 1, 'floating'), ('rsqrt', 1, 'floating'), ('sin', 1, 'floating'), ('cos', 1, 'floating'), ('tan', 1, 'floating'), ('asin', 1, 'floating'), ('acos', 1, 'floating'), ('atan', 1, 'floating'), ('sinh', 1, 'floating'), ('cosh', 1, 'floating'), ('tanh', 1, 'floating'), ('erf', 1, 'floating'), ('erfc', 1, 'floating'), ('relu', 1, 'numeric'), ('sigmoid', 1, 'floating'), ('silu', 1, 'floating'), ('gelu', 1, 'floating'), ('gelu_tanh', 1, 'floating'), ('logical_not', 1, 'compare'), ('isnan', 1, 'compare'), ('isfinite', 1, 'compare'), ('bitwise_not', 1, 'bitwise'), ('add', 2, 'arithmetic'), ('sub', 2, 'numeric'), ('mul', 2, 'arithmetic'), ('div', 2, 'floating'), ('pow', 2, 'numeric'), ('maximum', 2, 'arithmetic'), ('minimum', 2, 'arithmetic'), ('floor_divide', 2, 'numeric'), ('remainder', 2, 'numeric'), ('atan2', 2, 'floating'), ('tanh_backward', 2, 'floating'), ('relu_backward', 2, 'floating'), ('sigmoid_backward', 2, 'floating'), ('silu_backward', 2, 'floating'), ('leaky_relu', 2, 'floating'), ('elu', 2, 'floating'), ('gelu_backward', 2, 'floating'), ('gelu_tanh_backward', 2, 'floating'), ('squared_error', 2, 'floating'), ('absolute_error', 2, 'floating'), ('cross_entropy_of_probability', 2, 'floating'), ('cross_entropy_of_logit', 2, 'floating'), ('eq', 2, 'compare'), ('ne', 2, 'compare'), ('lt', 2, 'compare'), ('le', 2, 'compare'), ('gt', 2, 'compare'), ('ge', 2, 'compare'), ('logical_and', 2, 'compare'), ('logical_or', 2, 'compare'), ('logical_xor', 2, 'compare'), ('bitwise_and', 2, 'bitwise'), ('bitwise_or', 2, 'bitwise'), ('bitwise_xor', 2, 'bitwise'), ('multiply_add', 3, 'numeric'), ('lerp', 3, 'floating'), ('clamp', 3, 'numeric'), ('huber', 3, 'floating'), ('leaky_relu_backward', 3, 'floating'), ('elu_backward', 3, 'floating'), ('softplus', 3, 'floating'), ('softplus_backward', 4, 'floating'))

@@ -32,23 +32,22 @@ def noted(error: E, note: str) -> E:
     return error
 
 
-def freed_graph(op: str) -> RuntimeError:
+def freed_graph() -> RuntimeError:
     """A node's saved values were asked for after they had been freed."""
-    error = RuntimeError(
+    return RuntimeError(
         "Trying to backward through the graph a second time (or directly access saved tensors "
         "after they have already been freed). Saved intermediate values of the graph are freed "
         "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
         "backward through the graph a second time or if you need to access saved tensors after "
         "calling backward."
     )
-    return noted(error, f"The operation was {op}.")
 
 
-def modified_in_place(op: str, name: str, array: Any, version: int, expected: int) -> RuntimeError:
+def modified_in_place(name: str, array: Any, version: int, expected: int) -> RuntimeError:
     """A saved value changed between the forward and the backward pass."""
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: '{name}' of {op}, {array.dtype} of shape {list(array.shape)}, is at version "
+        f"operation: {array.dtype} {list(array.shape)}, saved as '{name}', is at version "
         f"{version}; expected version {expected} instead."
     )
 
@@ -58,19 +57,11 @@ def wrong_argument(op: str, name: str, value: Any) -> TypeError:
     return TypeError(f"{op}(): argument '{name}' must be Tensor, not {type(value).__name__}")
 
 
-def leaf_in_place(op: str) -> RuntimeError:
-    """An in-place operation on a leaf, outside of no_grad."""
-    error = RuntimeError(
-        "a leaf Variable that requires grad is being used in an in-place operation."
-    )
-    return noted(error, f"{op}: wrap it in torch.no_grad() to change the leaf itself.")
-
-
-def view_in_place(op: str) -> NotImplementedError:
-    """An in-place operation that would have to rewrite the graph of a view's base."""
-    return NotImplementedError(
-        f"{op}: an in-place operation on a view that takes part in a graph is not supported; "
-        "use the out-of-place form, or wrap it in torch.no_grad()"
+def leaf_in_place(view: bool = False) -> RuntimeError:
+    """An in-place operation on a leaf, or a view of one, outside of no_grad."""
+    what = "a view of a leaf" if view else "a leaf"
+    return RuntimeError(
+        f"{what} Variable that requires grad is being used in an in-place operation."
     )
 
 

@@ -11,32 +11,25 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from rushlight import dtypes
-from rushlight.autograd.node import AccumulateGrad, Edge, Extras, Node
+from rushlight._kernels import set_tensor, wrap
+from rushlight.autograd.node import AccumulateGrad, Node
+from rushlight.autograd.variable import Variable
 from rushlight.backend import array_device, device_kernels
+from rushlight.backend.common import address
+from rushlight.backend.strided import memory_of
 from rushlight.devices import device
 from rushlight.size import Size
 
 __all__ = ["Size", "Tensor"]
 
-new = object.__new__
 
-
-class Tensor:
+class Tensor(Variable):
     """A multi-dimensional array that takes part in automatic differentiation.
 
-    Attributes:
-        _array: the data: a numpy.ndarray, or a cupy.ndarray on a CUDA device.
-        _edge: where the gradient of this tensor goes, None when it does not require grad.
-        _counter: ``[version]``, shared by all views of the same memory; in-place changes add 1.
-        _base: the tensor that this one is a view of, or None.
+    The data, `_array`, is a numpy.ndarray, or a cupy.ndarray on a CUDA device.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_array", "_base", "_counter", "_edge")
-
-    _array: Any
-    _edge: Edge | None
-    _counter: list[int]
-    _base: Tensor | None
+    __slots__ = ()
 
     __array_priority__ = 1000  # so that `ndarray * tensor` asks the tensor
 
@@ -59,15 +52,8 @@ class Tensor:
             return cls._wrap(np.empty(data, kind))
         return cls._wrap(np.array(data._array if isinstance(data, Tensor) else data, kind))
 
-    @staticmethod
-    def _wrap(array: Any) -> Tensor:
-        """A tensor over `array`, outside of any graph."""
-        self = new(Tensor)
-        self._array = array
-        self._edge = None
-        self._counter = [0]
-        self._base = None
-        return self
+    # A tensor over an array, outside of any graph.
+    _wrap: Callable[[Any], Tensor] = staticmethod(wrap)  # type: ignore[assignment]
 
     # ---- Data ----
 
@@ -141,7 +127,11 @@ class Tensor:
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        return int(self._array.data.ptr if self.is_cuda else self._array.ctypes.data)
+        return address(self._array)
+
+    def storage_offset(self) -> int:
+        """The position of the first element in the memory that it belongs to, in elements."""
+        return memory_of(self._array)[2]
 
     def is_contiguous(self) -> bool:
         """Whether the elements lie in memory without gaps, the last dimension fastest."""
@@ -163,11 +153,6 @@ class Tensor:
     is_sparse = False
     is_quantized = False
 
-    @property
-    def _version(self) -> int:
-        """How often the memory was changed in place."""
-        return self._counter[0]
-
     def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
         """The data as a NumPy array that shares its memory.
 
@@ -178,7 +163,7 @@ class Tensor:
             RuntimeError: for a tensor that requires grad, unless `force`.
             TypeError: for a tensor on a CUDA device, unless `force`.
         """
-        if self._edge is not None and not force:
+        if self.requires_grad and not force:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. "
                 "Use tensor.detach().numpy() instead."
@@ -265,7 +250,7 @@ class Tensor:
         suffixes.extend(dtype_suffix(array, dtypes.get_default_dtype().numpy))
         if self.grad_fn is not None:
             suffixes.append(f"grad_fn=<{self.grad_fn.name()}>")
-        elif self._edge is not None:
+        elif self.requires_grad:
             suffixes.append("requires_grad=True")
         return tensor_text(array, suffixes=suffixes)
 
@@ -288,87 +273,7 @@ class Tensor:
         memo[id(self)] = copy
         return copy
 
-    # ---- Graph ----
-
-    @property
-    def requires_grad(self) -> bool:
-        """Whether gradients are computed for this tensor."""
-        return self._edge is not None
-
-    @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
-        if value == (self._edge is not None):
-            return
-        if not value:
-            if self.grad_fn is not None:
-                raise RuntimeError(
-                    "you can only change requires_grad flags of leaf variables. If you want to "
-                    "use a computed variable in a subgraph that doesn't require differentiation "
-                    "use var_no_grad = var.detach()."
-                )
-            grad = self.grad
-            self._edge = None
-            if grad is not None:
-                self.__dict__["_grad"] = grad
-            return
-        if self._array.dtype.kind != "f":
-            raise RuntimeError(
-                "only Tensors of floating point and complex dtype can require gradients"
-            )
-        node = AccumulateGrad(self)
-        node.grad = self.__dict__.pop("_grad", None)
-        self._edge = (node, 0)
-
-    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Sets whether gradients are computed for this leaf, and returns it."""
-        self.requires_grad = requires_grad
-        return self
-
-    @property
-    def is_leaf(self) -> bool:
-        """Whether the tensor was not made by a recorded operation."""
-        return self._edge is None or type(self._edge[0]) is AccumulateGrad
-
-    @property
-    def grad_fn(self) -> Node | None:
-        """The node of the operation that made this tensor, None for a leaf."""
-        edge = self._edge
-        return None if edge is None or type(edge[0]) is AccumulateGrad else edge[0]
-
-    @property
-    def output_nr(self) -> int:
-        """Which output of `grad_fn` this tensor is."""
-        return 0 if self._edge is None else self._edge[1]
-
-    @property
-    def grad(self) -> Tensor | None:
-        """The gradient that backward() accumulated here, None before the first."""
-        if self._edge is None:
-            return self.__dict__.get("_grad")
-        node = self._edge[0]
-        if isinstance(node, AccumulateGrad):
-            return node.grad  # type: ignore[no-any-return]
-        return node.extras.retained if node.extras is not None else None
-
-    @grad.setter
-    def grad(self, value: Tensor | None) -> None:
-        if value is not None:
-            _check_grad(self, value)
-        if self._edge is None:
-            self.__dict__["_grad"] = value
-            return
-        node = self._edge[0]
-        if isinstance(node, AccumulateGrad):
-            node.grad = value
-        else:
-            self._extras().retained = value
-
-    def _extras(self) -> Extras:
-        assert self._edge is not None
-        node = self._edge[0]
-        if node.extras is None:
-            node.extras = Extras()
-        return node.extras
+    # ---- Out of the graph ----
 
     @property
     def data(self) -> Tensor:
@@ -379,46 +284,29 @@ class Tensor:
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        node = self._edge[0] if self._edge is not None else None
+        if node is not None and value._array.dtype.kind != "f":
+            raise RuntimeError(
+                "data set to a tensor that requires gradients must be floating point"
+            )
         self._array = value._array
-        if self._edge is not None and isinstance(self._edge[0], AccumulateGrad):
-            self._edge[0].shape = value._array.shape
-            self._edge[0].dtype = value._array.dtype
+        if isinstance(node, AccumulateGrad):
+            node.shape, node.dtype = value._array.shape, value._array.dtype
 
     def detach(self) -> Tensor:
         """The same memory, outside of the graph; in-place changes are seen by both."""
-        view = Tensor._wrap(self._array)
-        view._counter = self._counter
-        return view
+        return Tensor._over(self._array, self._counter)  # type: ignore[no-any-return]
 
     def detach_(self) -> Tensor:
-        """Takes this tensor out of its graph: it becomes a leaf that does not require grad."""
-        self._edge = None
-        return self
-
-    def retain_grad(self) -> None:
-        """Makes backward() keep the gradient of this tensor in ``.grad`` although it is no leaf."""
-        if self._edge is None:
-            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if not self.is_leaf:
-            self._extras().retains = True
-
-    @property
-    def retains_grad(self) -> bool:
-        """Whether this is no leaf and its gradient is kept."""
-        extras = None if self._edge is None else self._edge[0].extras
-        return extras is not None and extras.retains
-
-    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Any:
-        """Calls `hook` with the gradient of this tensor whenever one is computed.
-
-        A result that is not None replaces the gradient. Returns a handle with ``remove()``.
+        """Takes this tensor out of its graph: it becomes a leaf that does not require grad.
 
         Raises:
-            RuntimeError: for a tensor that does not require grad.
+            RuntimeError: for a view.
         """
-        if self._edge is None:
-            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        return self._extras().add_hook(hook)
+        if self._view is not None:
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        self._edge = None
+        return self
 
     if TYPE_CHECKING:
         # Bound by the op registry and by autograd.engine.
@@ -466,25 +354,9 @@ def _checked_dim(dim: int, ndim: int) -> int:
     return dim
 
 
-def _check_grad(tensor: Tensor, grad: Tensor) -> None:
-    if not isinstance(grad, Tensor):
-        raise TypeError(
-            "assigned grad expected to be a Tensor or None but got grad of type "
-            f"{type(grad).__name__}"
-        )
-    if grad is tensor:
-        raise RuntimeError("can't assign Variable as its own grad")
-    if grad._array.dtype != tensor._array.dtype:
-        raise RuntimeError(
-            f"assigned grad has data of a different type: expected {tensor.dtype}, got {grad.dtype}"
-        )
-    if grad.device != tensor.device:
-        raise RuntimeError("assigned grad has data located on a different device")
-    if grad._array.shape != tensor._array.shape:
-        raise RuntimeError(
-            f"assigned grad has data of a different size: expected {list(tensor.shape)}, "
-            f"got {list(grad.shape)}"
-        )
+set_tensor(Tensor)
+# Nodes stand below tensors, but show their saved arrays as such.
+Node.as_tensor = staticmethod(Tensor._wrap)
 
 
 def _rebuild(array: Any, requires_grad: bool, place: device) -> Tensor:

@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from rushlight.autograd.grad_mode import (
     enable_grad,
+    inference_mode,
     is_grad_enabled,
     no_grad,
     set_grad_enabled,
 )
 
 if TYPE_CHECKING:
-    from rushlight.autograd.engine import backward, grad
+    from rushlight.autograd import graph
+    from rushlight.autograd.anomaly import detect_anomaly, set_detect_anomaly
+    from rushlight.autograd.differentiate import backward, grad
+    from rushlight.autograd.function import Function
 
-__all__ = ["backward", "enable_grad", "grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
+__all__ = [
+    "Function",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "grad",
+    "graph",
+    "inference_mode",
+    "is_grad_enabled",
+    "no_grad",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+]
+
+# These stand above the tensor, which imports this package for its nodes.
+_PLACES = {
+    "Function": "function",
+    "backward": "differentiate",
+    "detect_anomaly": "anomaly",
+    "grad": "differentiate",
+    "set_detect_anomaly": "anomaly",
+}
+_MODULES = ("anomaly", "function", "graph")
 
 
 def __getattr__(name: str) -> Any:
-    # The engine stands above the tensor, which imports this package for its nodes.
-    if name in ("backward", "grad"):
-        from rushlight.autograd import engine
-
-        return getattr(engine, name)
+    if name in _MODULES:
+        return importlib.import_module(f"rushlight.autograd.{name}")
+    if name in _PLACES:
+        module = importlib.import_module(f"rushlight.autograd.{_PLACES[name]}")
+        return getattr(module, name)
     raise AttributeError(f"module 'rushlight.autograd' has no attribute {name!r}")

@@ -1,24 +1,92 @@
-"""Whether operations are recorded: a setting of each thread."""
+"""Whether and how operations are recorded: settings of each thread."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import threading
+import warnings
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
-__all__ = ["enable_grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
+from rushlight._kernels import watch_inference
+
+__all__ = [
+    "INFERENCE",
+    "enable_grad",
+    "inference_mode",
+    "is_grad_enabled",
+    "is_inference_mode_enabled",
+    "no_grad",
+    "set_grad_enabled",
+    "watch",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _State(threading.local):
     enabled = True
+    inference = False
+    anomaly = False  # whether backward looks for NaN
+    # Given each node that was recorded, where something wants to know: see `watch`.
+    observers: tuple[Callable[[Any], None], ...] = ()
 
 
 state = _State()
+
+
+class _Watch:
+    """How many blocks of a rare mode are open in any thread: all that the common path looks at.
+
+    Attributes:
+        nodes: blocks with observers of recorded nodes.
+        inference: blocks of inference mode.
+    """
+
+    __slots__ = ("_lock", "inference", "nodes")
+
+    def __init__(self) -> None:
+        self.inference = 0
+        self.nodes = 0
+        self._lock = threading.Lock()
+
+    def add(self, inference: int = 0, nodes: int = 0) -> None:
+        """Notes that blocks were entered, or left."""
+        with self._lock:
+            self.inference += inference
+            self.nodes += nodes
+            watch_inference(self.inference, fresh_counter)
+
+
+watch = _Watch()
+
+
+def observed(node: Any) -> None:
+    """Shows a recorded node to the observers of this thread."""
+    for observer in state.observers:
+        observer(node)
+
+
+class InferenceCounter(list[int]):
+    """Stands where other tensors have a version: a tensor of inference mode has none."""
+
+    def __getitem__(self, index: Any) -> Any:
+        raise RuntimeError(
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in "
+            "inference mode in computation tracked by autograd. To work around this, you can make "
+            "a clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` "
+            "instead of `torch.inference_mode()`."
+        )
+
+
+INFERENCE = InferenceCounter()
+
+
+def fresh_counter() -> list[int]:
+    """The version counter of a new tensor of this thread."""
+    return INFERENCE if state.inference else [0]
 
 
 def is_grad_enabled() -> bool:
@@ -35,7 +103,7 @@ class _GradMode:
 
     def __enter__(self) -> None:
         self._previous.append(state.enabled)
-        state.enabled = self._enabled
+        state.enabled = self._enabled and not state.inference
 
     def __exit__(
         self,
@@ -45,19 +113,30 @@ class _GradMode:
     ) -> None:
         state.enabled = self._previous.pop()
 
+    def _again(self) -> _GradMode:
+        """A block of this mode that is not open yet."""
+        return _GradMode(self._enabled)
+
     def __call__(self, function: F) -> F:
+        if inspect.isclass(function):
+            warnings.warn(
+                "Decorating classes is deprecated and will be disabled in future versions. You "
+                "should only decorate functions or methods.",
+                FutureWarning,
+                stacklevel=2,
+            )
         if inspect.isgeneratorfunction(function):
-            return _decorated_generator(self._enabled, function)
+            return _decorated_generator(self._again, function)
 
         @functools.wraps(function)
         def decorated(*args: Any, **kwargs: Any) -> Any:
-            with _GradMode(self._enabled):
+            with self._again():
                 return function(*args, **kwargs)
 
         return decorated  # type: ignore[return-value]
 
 
-def _decorated_generator(enabled: bool, function: F) -> F:
+def _decorated_generator(mode: Callable[[], _GradMode], function: F) -> F:
     """Sets the mode while the generator runs, not while it waits for its caller."""
 
     @functools.wraps(function)
@@ -66,14 +145,14 @@ def _decorated_generator(enabled: bool, function: F) -> F:
         resume: Callable[[], Any] = functools.partial(next, generator)
         while True:
             try:
-                with _GradMode(enabled):
+                with mode():
                     value = resume()
             except StopIteration as stop:
                 return stop.value
             try:
                 sent = yield value
             except GeneratorExit:
-                with _GradMode(enabled):
+                with mode():
                     generator.close()
                 raise
             except BaseException as error:
@@ -130,3 +209,55 @@ class set_grad_enabled(_GradMode):  # noqa: N801 - PyTorch's name
         """The function under this mode; the mode outside is as before."""
         state.enabled = self._previous.pop()
         return super().__call__(function)
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is in inference mode."""
+    return state.inference
+
+
+class inference_mode(_GradMode):  # noqa: N801 - PyTorch's name
+    """As ``no_grad``, and tensors made inside are never part of a graph: they have no versions.
+
+    Args:
+        mode: False: an ordinary part within an inference block.
+
+    Example:
+        >>> import rushlight
+        >>> with rushlight.inference_mode():
+        ...     x = rushlight.ones(2)
+        >>> x.is_inference()
+        True
+    """
+
+    def __new__(cls, mode: bool | F = True) -> Any:
+        """A context manager, or, given a function, the function under it."""
+        self = super().__new__(cls)
+        if isinstance(mode, bool):
+            return self
+        self.__init__()  # type: ignore[misc]
+        return self(mode)
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__(not mode)
+        self._mode = mode
+        self._outer: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._outer.append(state.inference)
+        state.inference = self._mode
+        watch.add(inference=1)
+        super().__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        watch.add(inference=-1)
+        state.inference = self._outer.pop()
+        super().__exit__(kind, error, traceback)
+
+    def _again(self) -> _GradMode:
+        return inference_mode(self._mode)

@@ -13,6 +13,7 @@ __all__ = [
     "fill_",
     "flip",
     "getitem",
+    "joined",
     "narrow",
     "permute",
     "plane_gather",
@@ -20,13 +21,60 @@ __all__ = [
     "replaced_",
     "reshape",
     "select",
+    "split",
     "squeeze",
     "transpose",
+    "unbind",
     "unsqueeze",
     "view",
+    "zeros_like",
 ]
 
 Array = Any
+
+
+def namespace(x: Array) -> Any:
+    """NumPy or CuPy, whichever `x` belongs to."""
+    return x.__array_namespace__()
+
+
+def address(x: Array) -> int:
+    """Where the first element lies."""
+    interface = getattr(x, "__array_interface__", None)
+    return int(interface["data"][0]) if interface is not None else int(x.data.ptr)
+
+
+def zeros_like(x: Array) -> Array:
+    """Zeros of the shape and type of `x`."""
+    return namespace(x).zeros(x.shape, x.dtype)
+
+
+def joined(
+    parts: Sequence[Array | None], shape: Sequence[int], dim: int, sizes: Sequence[int]
+) -> Array:
+    """An array of `shape` of which each part, or zeros where it is None, fills a size of `dim`."""
+    known = next(p for p in parts if p is not None)
+    out = namespace(known).zeros(tuple(shape), known.dtype)
+    start = 0
+    for part, size in zip(parts, sizes, strict=True):
+        if part is not None:
+            out[(slice(None),) * dim + (slice(start, start + size),)] = part
+        start += size
+    return out
+
+
+def split(x: Array, dim: int, sizes: Sequence[int]) -> list[Array]:
+    """Views of consecutive slices along `dim`, of the given sizes."""
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    before = (slice(None),) * dim
+    slices = (slice(a, a + n) for a, n in zip(starts, sizes, strict=True))
+    return [x[(*before, s)] for s in slices]
+
+
+def unbind(x: Array, dim: int) -> list[Array]:
+    """The views of all slices along `dim`."""
+    before = (slice(None),) * dim
+    return [x[(*before, i, ...)] for i in range(x.shape[dim])]
 
 
 def _infer(shape: Sequence[int], size: int) -> tuple[int, ...]:
@@ -141,6 +189,8 @@ def replaced(x: Array, index: Any, value: Any) -> Array:
 
 def replaced_(x: Array, index: Any, value: Any) -> None:
     """``x[index] = value`` in place."""
+    if 0 in x.strides:
+        _check_no_overlap(x, index)
     try:
         x[index] = value
     except ValueError as error:
@@ -156,9 +206,21 @@ def replaced_(x: Array, index: Any, value: Any) -> None:
         ) from None
 
 
+def _check_no_overlap(x: Array, index: Any) -> None:
+    items = index if isinstance(index, tuple) else (index,)
+    if any(hasattr(i, "dtype") for i in items):
+        return  # an index of arrays: PyTorch writes
+    target = x[items if Ellipsis in items else (*items, ...)]
+    if any(s == 0 and n > 1 for s, n in zip(target.strides, target.shape, strict=True)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location. Please clone() the tensor before performing the operation."
+        )
+
+
 def fill_(x: Array, value: Any) -> None:
     """Writes one value everywhere."""
-    replaced_(x, ..., value)
+    x[...] = value
 
 
 def flip(x: Array, dims: Sequence[int]) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from rushlight.backend.common import *  # noqa: F403
 from rushlight.backend.diagonals import *  # noqa: F403
 from rushlight.backend.linalg import *  # noqa: F403
 from rushlight.backend.reparameterization import *  # noqa: F403
+from rushlight.backend.strided import *  # noqa: F403
 
 Array = np.ndarray[Any, Any]
 
@@ -37,6 +39,12 @@ def full(shape: Sequence[int], value: Any, dtype: np.dtype[Any]) -> Array:
     return out
 
 
+def written_(x: Array, src: Array) -> None:
+    """Writes the elements of `src` into `x`, with broadcasting and conversion."""
+    if src is not x:
+        _kernels.assign(x, src)
+
+
 def arange(start: float, end: float, step: float, dtype: np.dtype[Any]) -> Array:
     """``start + i * step`` for every i that stays before `end`."""
     return np.arange(start, end, step, dtype=dtype)
@@ -54,12 +62,15 @@ def to_cpu(x: Array) -> Array:
 
 def writable(x: Array) -> bool:
     """Whether the elements may be written: not where they stand for several."""
-    return x.flags.writeable
+    return x.flags.writeable and 0 not in x.strides
 
 
 def cat(arrays: Sequence[Array], dim: int) -> Array:
     """The arrays one after the other along `dim`."""
-    return np.concatenate(arrays, dim, dtype=_kernels.result_type(*arrays))
+    shape = list(arrays[0].shape)
+    shape[dim] = builtins.sum(a.shape[dim] for a in arrays)
+    out: Array = _kernels.empty(shape, _kernels.result_type(*arrays))
+    return np.concatenate(arrays, dim, out)
 
 
 def index_add(shape: Sequence[int], index: Any, g: Array) -> Array:

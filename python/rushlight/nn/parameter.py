@@ -15,12 +15,7 @@ T = TypeVar("T", bound=Tensor)
 def _share(cls: type[T], data: Tensor | None) -> T:
     """Return a tensor of type `cls` over the memory of `data`, outside of any graph."""
     source = ops.empty(0) if data is None else data
-    self = object.__new__(cls)
-    self._array = source._array
-    self._edge = None
-    self._counter = source._counter
-    self._base = None
-    return self
+    return cls._over(source._array, source._counter)  # type: ignore[no-any-return]
 
 
 class Parameter(Tensor):

@@ -27,6 +27,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     random,
     reduction,
     shape,
+    strided,
     variates,
 )
 from rushlight.ops._registry import find, names
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from rushlight.ops.random import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
+    from rushlight.ops.strided import *  # noqa: F403
     from rushlight.ops.variates import *  # noqa: F403
 
 __all__ = ["find", "names"]

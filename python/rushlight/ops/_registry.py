@@ -20,10 +20,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rushlight.ops import _codegen
+from rushlight.ops._declaration import check_rows, node_name
+from rushlight.ops._nodes import build_node
 from rushlight.tensor import Tensor
+
+if TYPE_CHECKING:
+    from rushlight.autograd.node import Node
 
 __all__ = ["Op", "op", "registry"]
 
@@ -40,6 +45,7 @@ class Op:
         name: of the function, of the kernel and of the derivative's node.
         derivatives: for each tensor argument its formula, or None.
         forward: the kernels to call, where these are not just the one of the op's name.
+        outputs: names of the results where there are several that have gradients.
         extras: names of further, not differentiable results of the kernel.
         view: whether the result shares the memory of the first argument.
     """
@@ -51,6 +57,7 @@ class Op:
         *,
         forward: Callable[..., Any] | None,
         joint: Callable[..., Any] | None,
+        outputs: tuple[str, ...],
         extras: tuple[str, ...],
         view: bool,
         node: str | None,
@@ -60,19 +67,25 @@ class Op:
         self.derivatives = derivatives
         self.forward = forward
         self.joint = joint
+        self.outputs = outputs
         self.extras = extras
         self.view = view
-        self.node = node or _codegen.node_name(self.name)
+        self.node = node or node_name(self.name)
         self.methods: list[tuple[str, str]] = []
-        _codegen.check_rows(self)
+        check_rows(self)
         functools.update_wrapper(self, declaration)
 
     @functools.cached_property
     def function(self) -> Callable[..., Any]:
         """The specialised function; it takes the place of this object."""
-        function = _codegen.build(self)
+        function = _codegen.build(self, "function")
         self.declaration.__globals__[self.name] = function
         return function
+
+    @functools.cached_property
+    def node_type(self) -> type[Node]:
+        """The type of the nodes that record this op."""
+        return build_node(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -81,15 +94,14 @@ class Op:
 class Method:
     """Stands for a Tensor method until its first use."""
 
-    def __init__(self, op: Op, form: str) -> None:
+    def __init__(self, op: Op, name: str, form: str) -> None:
         self._op = op
+        self._name = name
         self._form = form
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        function = _codegen.build_form(self._op, self._form)
+        op, form = self._op, self._form
+        function = op.function if form == "function" else _codegen.build(op, form)
         setattr(Tensor, self._name, function)
         return function if instance is None else function.__get__(instance, owner)
 
@@ -98,6 +110,7 @@ def op(
     *,
     forward: Callable[..., Any] | None = None,
     joint: Callable[..., Any] | None = None,
+    outputs: tuple[str, ...] = (),
     extras: tuple[str, ...] = (),
     view: bool = False,
     node: str | None = None,
@@ -113,6 +126,8 @@ def op(
             ``K.<name>`` of all arguments.
         joint: instead of rows: ``f(K, g, needs, <saved>)`` gives the gradients of all tensor
             arguments, None where `needs` is False.
+        outputs: names of the results, where there are several that have gradients: `g` is then a
+            sequence of gradients, None where nothing arrived. ``MANY``: the kernel returns a list.
         extras: names of further results of the kernel, which are returned but not differentiable.
         view: the result shares the memory of the first argument.
         node: PyTorch's name of the node, ``<Name>Backward0`` by default.
@@ -132,6 +147,7 @@ def op(
             derivatives,
             forward=forward,
             joint=joint,
+            outputs=outputs,
             extras=extras,
             view=view,
             node=node,
@@ -156,9 +172,7 @@ def _bind(declared: Op, method: bool, inplace: bool, operator: str | None) -> No
             if inplace:
                 forms.append((f"__i{operator}__", "inplace operator"))
     for name, form in forms:
-        stub = Method(declared, form)
-        stub.__set_name__(Tensor, name)
-        setattr(Tensor, name, stub)
+        setattr(Tensor, name, Method(declared, name, form))
         declared.methods.append((name, form))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from rushlight import dtypes
 from rushlight.backend import device_kernels
 from rushlight.devices import device as Device  # noqa: N812 - `device` is an argument's name
-from rushlight.ops._codegen import sizes_of
+from rushlight.ops._arguments import sizes_of
 from rushlight.ops._registry import composed
 from rushlight.tensor import Tensor, refuse
 

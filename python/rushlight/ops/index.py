@@ -63,13 +63,20 @@ def getitem(input: Tensor, index: Any) -> Tensor:
 
 @op(
     input=lambda K, g, index: K.replaced(g, index, 0),
-    value=lambda K, g, index: K.getitem(g, index),
+    value=lambda K, g, index, value_shape: _written_gradient(K, g, index, value_shape),
     node="IndexPutBackward0",
     inplace=True,
     method=False,
 )
 def replaced(input: Tensor, index: Any, value: Tensor | Number) -> Tensor:
     """A copy of `input` with ``[index] = value``."""
+
+
+def _written_gradient(K: Any, g: Any, index: Any, shape: tuple[int, ...]) -> Any:
+    """The gradient of what was written; leading dimensions of size 1 that it had come back."""
+    taken = K.getitem(g, index)
+    added = len(shape) - taken.ndim
+    return K.reshape(taken, (1,) * added + tuple(taken.shape)) if added > 0 else taken
 
 
 def _normalised(input: Tensor, index: Any) -> tuple[Any, bool]:

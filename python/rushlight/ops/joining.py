@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rushlight.autograd.grad_mode import state as grad_state
-from rushlight.autograd.node import Edge, Node, next_order
+from rushlight.autograd.node import Edge, Node, fill_in
+from rushlight.autograd.views import edge_of
 from rushlight.backend import kernels_of
 from rushlight.ops._registry import composed
 from rushlight.ops.shape import wrap
@@ -71,17 +72,24 @@ def cat(
     arrays = [t._array for t in parts]
     kernels = kernels_of(*arrays)
     result = Tensor._wrap(kernels.cat(arrays, dim))
-    edges = tuple(t._edge for t in parts)
+    edges = tuple(map(edge_of, parts))
     if grad_state.enabled and any(e is not None for e in edges):
-        node = object.__new__(CatBackward0)
-        node.edges = edges
-        node.saved = (dim, [a.shape[dim] for a in arrays])
-        node.order = next_order()
-        node.shape = result._array.shape
-        node.dtype = result._array.dtype
-        node.extras = None
-        result._edge = (node, 0)
+        saved = (dim, [a.shape[dim] for a in arrays])
+        result._edge = (fill_in(CatBackward0(), edges, saved, result._array), 0)
     return result
+
+
+@composed(method=False)
+def joined(
+    parts: Sequence[Tensor | None], shape: Sequence[int], dim: int, sizes: Sequence[int]
+) -> Tensor:
+    """A tensor of `shape` of which each part, or zeros where it is None, fills a size of `dim`."""
+    known = next(p for p in parts if p is not None)
+    filled = [
+        known.new_zeros((*shape[:dim], n, *shape[dim + 1 :])) if p is None else p
+        for p, n in zip(parts, sizes, strict=True)
+    ]
+    return cat(filled, dim)
 
 
 def _check_sizes(parts: Sequence[Tensor], dim: int) -> None:

@@ -70,10 +70,12 @@ def _divide(K: Any, input: Any, other: Any, rounding_mode: str | None) -> Any:
 
 @op(
     input=lambda K, g, other, rounding_mode: (
-        K.div(g, other) if rounding_mode is None else K.mul(g, 0)
+        K.div(g, other) if rounding_mode is None else K.zeros_like(g)
     ),
     other=lambda K, g, input, other, rounding_mode: (
-        K.neg(K.mul(K.div(g, other), K.div(input, other))) if rounding_mode is None else K.mul(g, 0)
+        K.neg(K.mul(K.div(g, other), K.div(input, other)))
+        if rounding_mode is None
+        else K.zeros_like(g)
     ),
     forward=_divide,
     operator="truediv",
@@ -113,7 +115,7 @@ def _power(K: Any, input: Any, exponent: Any) -> Any:
 def _power_base_gradient(K: Any, g: Any, input: Any, exponent: Any) -> Any:
     if type(exponent) in (int, float, bool):
         if exponent == 0:
-            return K.mul(g, 0)
+            return K.zeros_like(g)
         if exponent == 2:
             return K.mul(g, K.mul(input, 2))
         return K.mul(g, K.mul(K.pow(input, exponent - 1), exponent))
@@ -151,7 +153,7 @@ def abs(input: Tensor) -> Tensor:
     """Elementwise absolute value; its derivative at 0 is 0."""
 
 
-@op(input=lambda K, g: K.mul(g, 0), inplace=True)
+@op(input=lambda K, g: K.zeros_like(g), inplace=True)
 def sign(input: Tensor) -> Tensor:
     """Elementwise -1, 0 or 1; the derivative is 0."""
 
@@ -229,22 +231,22 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor:
 # ---- Rounding ----
 
 
-@op(input=lambda K, g: K.mul(g, 0), inplace=True)
+@op(input=lambda K, g: K.zeros_like(g), inplace=True)
 def floor(input: Tensor) -> Tensor:
     """Elementwise rounding down; the derivative is 0."""
 
 
-@op(input=lambda K, g: K.mul(g, 0), inplace=True)
+@op(input=lambda K, g: K.zeros_like(g), inplace=True)
 def ceil(input: Tensor) -> Tensor:
     """Elementwise rounding up; the derivative is 0."""
 
 
-@op(input=lambda K, g: K.mul(g, 0), inplace=True)
+@op(input=lambda K, g: K.zeros_like(g), inplace=True)
 def trunc(input: Tensor) -> Tensor:
     """Elementwise rounding towards zero; the derivative is 0."""
 
 
-@op(input=lambda K, g: K.mul(g, 0), inplace=True)
+@op(input=lambda K, g: K.zeros_like(g), inplace=True)
 def round(input: Tensor) -> Tensor:
     """Elementwise rounding to the nearest integer, ties to even; the derivative is 0."""
 

@@ -14,7 +14,7 @@ import numpy as np
 from rushlight import dtypes
 from rushlight.backend import cpu
 from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argument's name
-from rushlight.ops._codegen import sizes_of
+from rushlight.ops._arguments import sizes_of
 from rushlight.ops._registry import composed, op
 from rushlight.ops.creation import empty, finish
 from rushlight.ops.random_fill import (
@@ -220,7 +220,7 @@ def randint_like(
 # ---- From parameters of a distribution ----
 
 # Where the values do not depend on a tensor through arithmetic, its gradient is zero.
-_ZERO = lambda K, g: K.mul(g, 0)  # noqa: E731 - a derivative row
+_ZERO = lambda K, g: K.zeros_like(g)  # noqa: E731 - a derivative row
 
 
 @op(

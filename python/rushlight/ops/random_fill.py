@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from rushlight import errors
 from rushlight.autograd.grad_mode import state as grad_state
-from rushlight.autograd.node import AccumulateGrad
+from rushlight.autograd.views import check_in_place
 from rushlight.backend import cpu, kernels_of
 from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argument's name
 from rushlight.random import Generator, default_generator
@@ -59,12 +58,10 @@ def source(generator: Generator | None) -> Any:
 
 def _begin_fill(tensor: Tensor, name: str) -> Any:
     """Notes the change of `tensor` in its graph; returns the kernels for it."""
-    edge = tensor._edge
-    if edge is not None and grad_state.enabled:
-        if type(edge[0]) is AccumulateGrad:
-            raise errors.leaf_in_place(name)
-        tensor.mul_(0)  # a recorded op: the old values get a gradient of zero
-    tensor._counter[0] += 1
+    if grad_state.enabled and tensor.requires_grad:
+        check_in_place(tensor, name)
+        tensor.zero_()  # a recorded op: the old values get a gradient of zero
+    tensor._changed()
     return kernels_for(tensor._array)
 
 

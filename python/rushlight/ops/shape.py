@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from rushlight import devices, dtypes
-from rushlight.backend import device_kernels, kernels_of
+from rushlight import devices, dtypes, errors
+from rushlight.backend import device_kernels
+from rushlight.ops._declaration import MANY
 from rushlight.ops._registry import composed, op
 from rushlight.ops.pointwise import Number
 from rushlight.tensor import Tensor
@@ -198,25 +199,40 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """The view of `length` slices along `dim` from `start` on."""
 
 
+@op(
+    tensor=lambda K, g, tensor_shape, dim, sizes: K.joined(g, tensor_shape, dim, sizes),
+    forward=lambda K, tensor, dim, sizes: K.split(tensor, dim, sizes),
+    outputs=MANY,
+    view=True,
+    node="SplitBackward0",
+    method=False,
+)
+def split_sizes(tensor: Tensor, dim: int, sizes: Sequence[int]) -> tuple[Tensor, ...]:
+    """Views of consecutive slices of the given sizes along `dim`."""
+
+
 @composed()
 def split(tensor: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Views of consecutive slices along `dim`, of one size (the last may be smaller) or of many."""
-    total = tensor._array.shape[wrap(dim, tensor.ndim)]
+    """Views of consecutive slices along `dim`, of one size (the last may be smaller) or of many.
+
+    The views must not be changed in place where that would be recorded.
+    """
+    dim = wrap(dim, tensor.ndim)
+    total = tensor._array.shape[dim] if tensor.ndim else 1
     if isinstance(split_size, int):
-        if split_size <= 0:
+        if split_size < 0 or (split_size == 0 and total):
             raise RuntimeError(
                 f"split expects split_size be non-negative, but got split_size={split_size}"
             )
-        sizes = [min(split_size, total - i) for i in range(0, total, split_size)] or [0]
+        sizes = [min(split_size, total - i) for i in range(0, total, split_size or 1)] or [0]
     else:
-        sizes = list(split_size)
+        sizes = [int(n) for n in split_size]
         if sum(sizes) != total:
             raise RuntimeError(
                 f"split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's "
                 f"size at dimension {dim}), but got split_sizes={sizes}"
             )
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    return tuple(narrow(tensor, dim, a, n) for a, n in zip(starts, sizes, strict=True))
+    return split_sizes(tensor, dim, sizes)
 
 
 @composed()
@@ -228,10 +244,19 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(input, max(1, -(-total // chunks)), dim)
 
 
-@composed()
+@op(
+    input=lambda K, g, input_shape, dim: K.joined(
+        [None if x is None else K.unsqueeze(x, dim % len(input_shape)) for x in g],
+        input_shape,
+        dim % len(input_shape),
+        [1] * len(g),
+    ),
+    forward=lambda K, input, dim: K.unbind(input, wrap(dim, input.ndim)),
+    outputs=MANY,
+    view=True,
+)
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """The views of all slices along `dim`."""
-    return tuple(input.select(dim, i) for i in range(input._array.shape[wrap(dim, input.ndim)]))
+    """The views of all slices along `dim`; not to be changed in place where that is recorded."""
 
 
 # ---- Copies and conversions ----
@@ -345,23 +370,28 @@ Tensor.byte = lambda self: to(self, dtypes.uint8)  # type: ignore[attr-defined]
 # ---- In place ----
 
 
+@op(
+    input=lambda K, g: K.zeros_like(g),
+    src=lambda K, g: g,
+    forward=lambda K, input, src: K.cast(K.expand(src, input.shape), input.dtype),
+    method=False,
+    inplace=True,
+    node="CopyBackwards",
+)
+def written(input: Tensor, src: Tensor) -> Tensor:
+    """The elements of `src`, broadcast and converted; in place, they replace those of `input`."""
+
+
 @composed()
 def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Writes the elements of `src`, broadcast and converted, into this tensor."""
-    if input.requires_grad or src.requires_grad:
-        input[...] = src
-        return input
-    source = src._array
-    kernels = kernels_of(input._array)
-    if src.device != input.device:
-        source = kernels.asarray(kernels_of(source).to_cpu(source))
-    kernels.assign(input._array, source)
-    input._counter[0] += 1
-    return input
+    if not isinstance(src, Tensor):
+        raise errors.wrong_argument("copy_", "src", src)
+    return input.written_(src if src.device == input.device else to(src, device=input.device))
 
 
 @op(
-    input=lambda K, g: K.mul(g, 0),
+    input=lambda K, g: K.zeros_like(g),
     value=lambda K, g: g,
     forward=lambda K, input, value: K.full(input.shape, value, input.dtype),
     method=False,

@@ -170,7 +170,7 @@ class Optimizer:
             if params:
                 self._update(kernels_of(grads[0]), group, params, grads)
                 for parameter in params:
-                    parameter._counter[0] += 1  # changed in place
+                    parameter._changed()
         return loss
 
     def _update(self, kernels: Any, group: Group, params: list[Tensor], grads: list[Any]) -> None:

@@ -20,3 +20,4 @@ from rushlight.backend.cuda.runtime import *  # noqa: F403
 from rushlight.backend.diagonals import *  # noqa: F403
 from rushlight.backend.linalg import *  # noqa: F403
 from rushlight.backend.reparameterization import *  # noqa: F403
+from rushlight.backend.strided import *  # noqa: F403

@@ -26,6 +26,7 @@ __all__ = [
     "replaced_",
     "sum_to",
     "to_cpu",
+    "written_",
 ]
 
 
@@ -41,6 +42,11 @@ def full(shape: Sequence[int], value: Any, dtype: np.dtype[Any]) -> Any:
     out = empty(shape, dtype)
     assign(out, value)
     return out
+
+
+def written_(x: Any, src: Any) -> None:
+    """Writes the elements of `src` into `x`, with broadcasting and conversion."""
+    assign(x, src)
 
 
 def arange(start: float, end: float, step: float, dtype: np.dtype[Any]) -> Any:

@@ -1,0 +1,39 @@
+"""Where in the user's program an operation was called.
+
+A node keeps what `here()` gives: a code object and an instruction, which costs a tenth of a
+microsecond and holds no frame. Only an error turns it into a line.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+from types import CodeType
+
+from rushlight._kernels import set_library
+from rushlight._kernels import site as here
+
+__all__ = ["Site", "here", "line_number", "text"]
+
+Site = tuple[CodeType, int]
+
+set_library(os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep)
+
+
+def line_number(site: Site) -> int:
+    """The line that the instruction belongs to."""
+    code, instruction = site
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            return line
+    return code.co_firstlineno
+
+
+def text(site: Site | None) -> str:
+    """``File "train.py", line 12, in step: loss = f(x)``; empty where nothing is known."""
+    if site is None:
+        return ""
+    code, line = site[0], line_number(site)
+    source = linecache.getline(code.co_filename, line).strip()
+    place = f'File "{code.co_filename}", line {line}, in {code.co_name}'
+    return f"{place}: {source}" if source else place
