@@ -1,9 +1,14 @@
-"""Distributions against PyTorch: samples for a seed, densities, moments, derivatives, errors."""
+"""Distributions against PyTorch: samples for a seed, densities, moments, derivatives, errors.
+
+They are made of these ops, which have no other tests: _sample_dirichlet, _standard_gamma,
+binomial, dirichlet_grad, standard_gamma_grad.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +17,9 @@ import pytest
 import rushlight
 import rushlight.distributions
 
-# Name, parameters, and values to take the density at where samples will not do.
+pytestmark = pytest.mark.filterwarnings("ignore:Singular sample detected:UserWarning")
+
+# Name and parameters.
 ROWS: list[tuple[str, dict[str, Any]]] = [
     ("Normal", {"loc": [0.0, 1.0], "scale": [1.0, 2.5]}),
     ("LogNormal", {"loc": [0.0, 1.0], "scale": [1.0, 0.5]}),
@@ -47,7 +54,7 @@ ROWS: list[tuple[str, dict[str, Any]]] = [
     ("ContinuousBernoulli", {"probs": [0.2, 0.5, 0.9]}),
     ("ContinuousBernoulli", {"logits": [-1.0, 0.001, 2.0]}),
     ("VonMises", {"loc": [0.0, 1.0], "concentration": [0.5, 4.0]}),
-    ("Weibull", {"scale": [1.0, 2.0], "concentration": [0.8, 3.0]}),
+    ("Weibull", {"scale": [1.0, 2.0], "concentration": [1.2, 3.0]}),
     ("Pareto", {"scale": [1.0, 2.0], "alpha": [2.5, 3.0]}),
     ("GeneralizedPareto", {"loc": [0.0, 1.0], "scale": [1.0, 2.0], "concentration": [0.0, 0.3]}),
     ("Gumbel", {"loc": [0.0, 1.0], "scale": [1.0, 2.0]}),
@@ -78,9 +85,10 @@ APPROXIMATE = ("Gamma", "Chi2", "Beta", "Dirichlet", "StudentT", "FisherSnedecor
 
 
 def made(t: Any, name: str, parameters: Any, grad: bool = False, **options: Any) -> Any:
-    """The distribution, and its tensors."""
+    """The distribution, and its tensors; float64 but where PyTorch takes float32 only."""
+    dtype = t.float32 if name == "GeneralizedPareto" else t.float64
     given = {
-        k: v if k in WHOLE and not isinstance(v, list) else t.tensor(v, dtype=t.float64)
+        k: v if k in WHOLE and not isinstance(v, list) else t.tensor(v, dtype=dtype)
         for k, v in parameters.items()
     }
     leaves = [v.requires_grad_(grad) for v in given.values() if hasattr(v, "shape")]
@@ -88,6 +96,8 @@ def made(t: Any, name: str, parameters: Any, grad: bool = False, **options: Any)
 
 
 def close(mine: Any, theirs: Any, what: str = "", tolerance: float = 1e-9) -> None:
+    if mine.dtype is rushlight.float32:
+        tolerance = max(tolerance, 1e-5)
     a, b = (np.asarray(x.numpy(force=True)) for x in (mine, theirs))
     assert a.shape == b.shape, what
     assert str(mine.dtype) == str(theirs.dtype), what
@@ -102,12 +112,14 @@ def attempt(function: Callable[[], Any]) -> Any:
         return type(error).__name__
 
 
-def compare(mine: Callable[[], Any], theirs: Callable[[], Any], what: str) -> None:
+def compare(
+    mine: Callable[[], Any], theirs: Callable[[], Any], what: str, tolerance: float = 1e-9
+) -> None:
     expected, found = attempt(theirs), attempt(mine)
     if isinstance(expected, str) or isinstance(found, str):
         assert found == expected, what
     else:
-        close(found, expected, what)
+        close(found, expected, what, tolerance)
 
 
 def pair(torch: Any, name: str, parameters: Any, **options: Any) -> Any:
@@ -141,7 +153,8 @@ def test_densities_and_moments_are_pytorchs(name: str, parameters: Any, torch: A
         )
     for what in ("mean", "mode", "variance", "stddev"):
         compare(lambda w=what: getattr(mine, w), lambda w=what: getattr(theirs, w), what)
-    compare(mine.entropy, theirs.entropy, "entropy")
+    # PyTorch's entropy of Multinomial has a term in float32.
+    compare(mine.entropy, theirs.entropy, "entropy", 1e-6 if name == "Multinomial" else 1e-9)
     levels = torch.tensor([[0.1], [0.5], [0.8]], dtype=torch.float64)
     compare(
         lambda: mine.icdf(rushlight.from_numpy(levels.numpy())), lambda: theirs.icdf(levels), "icdf"
@@ -181,7 +194,7 @@ def test_derivatives_are_pytorchs(name: str, parameters: Any, torch: Any) -> Non
             d, leaves = made(t, name, parameters, grad=True)
             t.manual_seed(13)
             sample = d.rsample((4,))
-            weights = t.arange(sample.numel(), dtype=t.float64).view(sample.shape).cos()
+            weights = t.arange(sample.numel(), dtype=sample.dtype).view(sample.shape).cos()
             drawn = t.autograd.grad((sample * weights).sum(), leaves, allow_unused=True)
         found.append((density, drawn))
     for what, mine, theirs in zip(("density", "sample"), *found, strict=True):
@@ -219,8 +232,8 @@ def test_composed_distributions_are_pytorchs(torch: Any) -> None:
         close(x, y, repr(theirs))
         close(mine.log_prob(x), theirs.log_prob(y), repr(theirs))
         for what in ("mean", "variance"):
-            compare(lambda w=what: getattr(mine, w), lambda w=what: getattr(theirs, w), what)
-        compare(lambda: mine.cdf(x), lambda: theirs.cdf(y), "cdf")
+            compare(partial(getattr, mine, what), partial(getattr, theirs, what), what)
+        compare(partial(mine.cdf, x), partial(theirs.cdf, y), "cdf")
 
 
 TRANSFORMS: list[tuple[str, tuple[Any, ...], tuple[int, ...]]] = [
@@ -256,7 +269,7 @@ def test_transforms_are_pytorchs(name: str, arguments: Any, shape: Any, torch: A
     assert tuple(mine.forward_shape(a.shape)) == tuple(theirs.forward_shape(b.shape))
     assert mine.bijective == theirs.bijective
     assert repr(mine.codomain) == repr(theirs.codomain)
-    assert mine == getattr(rushlight.distributions, name)(*arguments) or arguments
+    assert repr(mine) == repr(theirs)
 
 
 def test_caches_make_the_inverse_of_a_result_exact() -> None:
@@ -387,7 +400,7 @@ FLAWED: list[Callable[[Any], Any]] = [
     lambda t: t.distributions.Multinomial(5, t.ones(2)).log_prob(t.tensor([4.0, 4.0])),
     lambda t: t.distributions.Independent(t.distributions.Normal(0.0, 1.0), 1),
     lambda t: t.distributions.kl_divergence(
-        t.distributions.Normal(0.0, 1.0), t.distributions.Poisson(1.0)
+        t.distributions.Normal(0.0, 1.0), t.distributions.Categorical(t.ones(2))
     ),
     lambda t: t.distributions.Poisson(1.0).rsample(),
     lambda t: t.distributions.LKJCholesky(1),

@@ -292,9 +292,9 @@ def linalg_det(x: Any) -> Any:
 
 
 def linalg_slogdet(x: Any) -> Any:
-    """The logarithm of the determinant's size, and its sign."""
+    """The sign of the determinant, and the logarithm of its size."""
     sign, logarithm = namespace(x).linalg.slogdet(x)
-    return _array(x, logarithm), _array(x, sign)
+    return _array(x, sign), _array(x, logarithm)
 
 
 def _array(x: Any, value: Any) -> Any:

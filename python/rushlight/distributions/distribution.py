@@ -89,7 +89,9 @@ class Distribution:
         new = self._get_checked_instance(type(self), _instance)
         own, batch = len(self._batch_shape), Size(batch_shape)
         for name, value in self.__dict__.items():
-            if isinstance(value, Tensor) and value.shape[:own] == self._batch_shape:
+            if name.startswith("_unbroadcasted"):  # whose own batch dimensions may be fewer
+                pass
+            elif isinstance(value, Tensor) and value.shape[:own] == self._batch_shape:
                 value = value.expand(batch + value.shape[own:])
             elif isinstance(value, Distribution) and value.batch_shape[:own] == self._batch_shape:
                 value = value.expand(batch + value.batch_shape[own:])

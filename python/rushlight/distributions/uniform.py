@@ -19,15 +19,13 @@ class Uniform(Distribution):
 
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
         self._set(validate_args, low=low, high=high)
-        if self._validate_args and not (self.low < self.high).all():
-            raise ValueError("Uniform is not defined when low>= high")
 
     @property
     def arg_constraints(self) -> Any:  # type: ignore[override]
-        """Either bound depends on the other."""
+        """Either bound limits the other."""
         return {
-            "low": constraints.dependent(is_discrete=False, event_dim=0),
-            "high": constraints.dependent(is_discrete=False, event_dim=0),
+            "low": constraints.less_than(self.high),
+            "high": constraints.greater_than(self.low),
         }
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from rushlight import ops
@@ -32,12 +31,6 @@ class Weibull(TransformedDistribution):
         ]
         super().__init__(base, transforms, validate_args=validate_args)
 
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
-        new = self._get_checked_instance(Weibull, _instance)
-        new.scale = self.scale.expand(*batch_shape)
-        new.concentration = self.concentration.expand(*batch_shape)
-        return super().expand(batch_shape, _instance=new)
-
     @property
     def concentration_reciprocal(self) -> Tensor:
         """1 over the shape."""
@@ -49,6 +42,7 @@ class Weibull(TransformedDistribution):
 
     @property
     def mode(self) -> Tensor:
+        """0 for a shape up to 1, where PyTorch has NaN."""
         k = self.concentration
         mode = self.scale * ((k - 1).clamp(min=0) / k) ** k.reciprocal()
         return ops.where(k > 1, mode, 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rushlight.ops._destination import takes_out
 from rushlight.ops._matrices import (
     check_floating,
     check_implemented,
@@ -19,6 +20,7 @@ from rushlight.ops.orthogonal import linalg_eigh, linalg_eigvalsh, linalg_svdval
 from rushlight.tensor import Tensor
 
 
+@takes_out
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """The triangle L of ``A = L L.T``, or R of ``A = R.T R`` with `upper`.
 
@@ -35,6 +37,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return cholesky_factor("linalg.cholesky", A, upper)[0]
 
 
+@takes_out
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
     """`cholesky` as ``(L, info)``; info: the order of the first minor that is not positive, or 0.
 
@@ -44,6 +47,7 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     return named("linalg_cholesky_ex", L=factor, info=info)
 
 
+@takes_out
 def qr(A: Tensor, mode: str = "reduced") -> Any:
     """``A = Q R``, Q with orthonormal columns and R upper triangular: ``(Q, R)``.
 
@@ -57,6 +61,7 @@ def qr(A: Tensor, mode: str = "reduced") -> Any:
     return named("linalg_qr", Q=q, R=r)
 
 
+@takes_out
 def eigh(A: Tensor, UPLO: str = "L") -> Any:
     """``A = V diag(L) V.T`` of symmetric matrices: ``(eigenvalues, eigenvectors)``, ascending.
 
@@ -70,6 +75,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> Any:
     return named("linalg_eigh", eigenvalues=values, eigenvectors=vectors)
 
 
+@takes_out
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues of symmetric matrices, ascending; see `eigh`."""
     return linalg_eigvalsh(_symmetric(A, UPLO), UPLO in "Ll")
@@ -83,6 +89,7 @@ def _symmetric(A: Tensor, UPLO: str) -> Tensor:
     return A
 
 
+@takes_out
 def eig(A: Tensor) -> Any:
     """Refused: the eigenvalues of a matrix that is not symmetric are complex numbers.
 
@@ -97,6 +104,7 @@ def eig(A: Tensor) -> Any:
     )
 
 
+@takes_out
 def eigvals(A: Tensor) -> Tensor:
     """Refused as `eig` is.
 
@@ -107,6 +115,7 @@ def eigvals(A: Tensor) -> Tensor:
     return result
 
 
+@takes_out
 def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> Any:
     """``A = U diag(S) Vh``: ``(U, S, Vh)``, the singular values descending.
 
@@ -122,6 +131,7 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
     return named("linalg_svd", U=u, S=s, Vh=vh)
 
 
+@takes_out
 def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     """The singular values, descending; see `svd`."""
     _check_driver(driver)
@@ -138,6 +148,7 @@ def _check_driver(driver: str | None) -> None:
         )
 
 
+@takes_out
 def lu(A: Tensor, *, pivot: bool = True) -> Any:
     """``A = P L U``, P a permutation, L with ones on its diagonal: ``(P, L, U)``.
 
@@ -149,6 +160,7 @@ def lu(A: Tensor, *, pivot: bool = True) -> Any:
     return named("linalg_lu", P=P, L=L, U=U)
 
 
+@takes_out
 def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
     """L and U of `lu` in one matrix, and LAPACK's pivots: ``(LU, pivots)``.
 
@@ -159,12 +171,14 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
     return named("linalg_lu_factor", LU=factors, pivots=pivots)
 
 
+@takes_out
 def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -> Any:
     """`lu_factor` with ``info``, the first zero on the diagonal of U, or 0."""
     factors, pivots, info = lu_factors("linalg.lu_factor_ex", A, pivot, check_errors)
     return named("linalg_lu_factor_ex", LU=factors, pivots=pivots, info=info)
 
 
+@takes_out
 def ldl_factor(A: Tensor, *, hermitian: bool = False) -> Any:
     """``A = L D L.T`` of symmetric matrices, as LAPACK's sytrf gives it: ``(LD, pivots)``.
 
@@ -174,6 +188,7 @@ def ldl_factor(A: Tensor, *, hermitian: bool = False) -> Any:
     return named("linalg_ldl_factor", LD=factors, pivots=pivots)
 
 
+@takes_out
 def ldl_factor_ex(
     A: Tensor,
     *,
@@ -189,6 +204,7 @@ def ldl_factor_ex(
     return named("linalg_ldl_factor_ex", LD=factors, pivots=pivots, info=info)
 
 
+@takes_out
 def ldl_solve(
     LD: Tensor,
     pivots: Tensor,

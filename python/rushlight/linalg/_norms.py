@@ -8,6 +8,7 @@ from typing import Any
 
 from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argument's name
 from rushlight.linalg._factorizations import eigvalsh, svdvals
+from rushlight.ops._destination import takes_out
 from rushlight.ops._matrices import check_matrices, check_square
 from rushlight.ops.inverses import linalg_inv_ex
 from rushlight.ops.matrices import tolerances
@@ -19,6 +20,7 @@ from rushlight.tensor import Tensor
 Order = int | float | str
 
 
+@takes_out
 def norm(
     A: Tensor,
     ord: Order | None = None,
@@ -57,6 +59,7 @@ def norm(
     return vector_norm(A, ord, dims, keepdim, dtype=dtype)
 
 
+@takes_out
 def matrix_norm(
     A: Tensor,
     ord: Order = "fro",
@@ -115,6 +118,7 @@ def _extreme(x: Tensor, ord: Any, dim: int, keepdim: bool = False) -> Tensor:
     return x.amax(dim, keepdim) if ord > 0 else x.amin(dim, keepdim)
 
 
+@takes_out
 def cond(A: Tensor, p: Order | None = None) -> Tensor:
     """The condition number: the norm of `A` times that of its inverse; inf for a singular matrix.
 
@@ -140,6 +144,7 @@ def cond(A: Tensor, p: Order | None = None) -> Tensor:
     return where(info == 0, result, math.inf) if bool(info.any()) else result
 
 
+@takes_out
 def matrix_rank(
     A: Tensor,
     tol: Any = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rushlight.ops._destination import takes_out
 from rushlight.ops.diagonals import diagonal as _diagonal
 from rushlight.ops.joining import stack
 from rushlight.ops.linalg import matmul as _matmul
@@ -11,16 +12,19 @@ from rushlight.ops.products import cross_product
 from rushlight.tensor import Tensor
 
 
+@takes_out
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The matrix product; see ``rushlight.matmul``."""
     return _matmul(input, other)
 
 
+@takes_out
 def matrix_power(A: Tensor, n: int) -> Tensor:
     """``A @ ... @ A``, n times; see ``rushlight.matrix_power``."""
     return _matrix_power(A, n)
 
 
+@takes_out
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     """The vector products along a dimension of size 3; the other dimensions broadcast."""
     return cross_product(input, other, dim)

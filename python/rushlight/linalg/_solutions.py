@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rushlight.dtypes import finfo
+from rushlight.ops._destination import takes_out
 from rushlight.ops._matrices import (
     UNSOLVABLE,
     check_floating,
@@ -22,6 +23,7 @@ from rushlight.ops.matrices import inverted, pseudo_inverse, sign_and_logarithm
 from rushlight.tensor import Tensor
 
 
+@takes_out
 def inv(A: Tensor) -> Tensor:
     """The inverses of square matrices.
 
@@ -32,6 +34,7 @@ def inv(A: Tensor) -> Tensor:
     return inverted("linalg.inv", A)[0]
 
 
+@takes_out
 def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
     """`inv` as ``(inverse, info)``; info: which pivot is zero, or 0, and the inverse NaN then.
 
@@ -41,6 +44,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
     return named("linalg_inv_ex", inverse=inverse, info=info)
 
 
+@takes_out
 def pinv(
     A: Tensor,
     rcond: Any = None,
@@ -65,6 +69,7 @@ def pinv(
     return pseudo_inverse(A, atol, rcond if rtol is None else rtol, hermitian)
 
 
+@takes_out
 def slogdet(A: Tensor) -> Any:
     """The sign and the logarithm of the size of determinants: ``(sign, logabsdet)``."""
     sign, logarithm = sign_and_logarithm("linalg.slogdet", A)
@@ -95,6 +100,7 @@ def _solved(A: Tensor, B: Tensor, left: bool) -> tuple[Tensor, Tensor]:
     return (result.squeeze(-1) if vector else result), info
 
 
+@takes_out
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """The solution of ``A X = B``, or ``X A = B`` with ``left=False``.
 
@@ -112,6 +118,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     return result
 
 
+@takes_out
 def solve_ex(
     A: Tensor,
     B: Tensor,
@@ -126,6 +133,7 @@ def solve_ex(
     return named("linalg_solve_ex", result=result, info=info)
 
 
+@takes_out
 def solve_triangular(
     A: Tensor,
     B: Tensor,
@@ -149,6 +157,7 @@ def solve_triangular(
     return linalg_solve_triangular(A, B, upper, left, unitriangular)
 
 
+@takes_out
 def lu_solve(
     LU: Tensor,
     pivots: Tensor,
@@ -261,6 +270,7 @@ def _check_lstsq(name: str, input: Tensor, b: Tensor) -> None:
 # ---- Tensors as matrices ----
 
 
+@takes_out
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     """The inverse of `tensordot` with A over its last dimensions.
 
@@ -280,6 +290,7 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     return inverted("inv", A.reshape(n, m))[0].reshape(*right, *left)
 
 
+@takes_out
 def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tensor:
     """The X for which ``tensordot(A, X, X.ndim) == B``.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rushlight.ops._destination import takes_out
 from rushlight.ops._matrices import (
     check_floating,
     check_implemented,
@@ -47,6 +48,7 @@ def lu_factors(
 
 
 @composed()
+@takes_out
 def lu(input: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:
     """L and U in one matrix, and the pivots; with `get_infos` the first zero of U besides."""
     factors, pivots, info = lu_factors("lu", input, pivot)
@@ -56,6 +58,7 @@ def lu(input: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:
 
 
 @composed(method=False)
+@takes_out
 def lu_unpack(
     LU_data: Tensor,
     LU_pivots: Tensor,
@@ -130,6 +133,7 @@ def _solved(LU: Tensor, pivots: Tensor, B: Tensor, adjoint: bool) -> Tensor:
 
 
 @composed()
+@takes_out
 def lu_solve(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
     """The solution of ``A X = input`` from the result of `lu`."""
     return solved_by_lu(LU_data, LU_pivots, input)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rushlight.dtypes import finfo
 from rushlight.ops._registry import composed, op
 from rushlight.ops.diagonals import diag_embed
 from rushlight.ops.factorizations import mT
@@ -115,13 +116,13 @@ def linalg_det(input: Tensor) -> Tensor:
 def linalg_cofactor(input: Tensor) -> Tensor:
     """The derivative of the determinant by each element: ``det(A) A^-T``.
 
-    For a singular matrix from its singular value decomposition; differentiable there where the
-    singular values are distinct.
+    For a matrix that is nearly singular from its singular value decomposition, differentiable
+    where the singular values are distinct.
 
     Source: N. Higham, "What is the adjugate of a matrix?" (2020).
     """
     inverse, info = linalg_inv_ex(input)
-    if not info._array.any():
+    if not info._array.any() and _well_conditioned(input, inverse):
         return linalg_det(input).unsqueeze(-1).unsqueeze(-1) * inverse.mT
     u, s, vh = linalg_svd(input, False)
     others = where(diag_embed(s == s), 1.0, s.unsqueeze(-2)).prod(-1)
@@ -129,13 +130,21 @@ def linalg_cofactor(input: Tensor) -> Tensor:
     return (u * (sign * others).unsqueeze(-2)) @ vh
 
 
-@op(
-    input=lambda K, g, input: K.mul(_on_matrices(K, g), mT(K, K.linalg_inv_ex(input)[0])),
-    extras=("sign",),
-    method=False,
-)
-def linalg_slogdet(input: Tensor) -> Tensor:
-    """The logarithm of the size of the determinant, and its sign."""
+def _well_conditioned(matrix: Tensor, inverse: Tensor) -> bool:
+    """Whether the derivative of ``det(A) A^-T``, a difference of terms of that size, has digits."""
+    size = matrix.detach().square().sum((-2, -1)) * inverse.detach().square().sum((-2, -1))
+    return bool((size < 1 / finfo(matrix.dtype).eps).all())
+
+
+def _slogdet_gradient(K: Any, g: Any, input: Any) -> Any:
+    """``g A^-T``; the sign is constant."""
+    inverse = mT(K, K.linalg_inv_ex(input)[0])
+    return K.mul(inverse, 0.0 if g[1] is None else _on_matrices(K, g[1]))
+
+
+@op(input=_slogdet_gradient, outputs=("sign", "logarithm"), method=False)
+def linalg_slogdet(input: Tensor) -> tuple[Tensor, Tensor]:
+    """The sign of the determinant, and the logarithm of its size."""
 
 
 # ---- The exponential ----

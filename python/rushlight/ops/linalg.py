@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rushlight.ops._destination import takes_out
 from rushlight.ops._registry import composed, op
 from rushlight.ops._words import c_name, same_types, sizes_text, type_name
 from rushlight.ops.shape import reshaped_copy
@@ -153,6 +154,7 @@ def _inner_product(K: Any, input: Any, tensor: Any) -> Any:
 
 
 @composed()
+@takes_out
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """The inner product of two vectors: `dot`, since there are no complex tensors."""
     return dot(input, other)
@@ -197,6 +199,7 @@ def _without_bool(K: Any, mat: Any, vec: Any) -> Any:
 
 
 @composed()
+@takes_out
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The matrix product, with NumPy's rules for vectors and for batches.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from rushlight.ops._destination import takes_out
 from rushlight.ops._matrices import (
     INDEFINITE,
     SINGULAR,
@@ -54,6 +55,7 @@ def inverted(name: str, A: Tensor, check_errors: bool = True) -> tuple[Tensor, T
 
 
 @composed()
+@takes_out
 def inverse(input: Tensor) -> Tensor:
     """``torch.linalg.inv``: the inverses of square matrices.
 
@@ -70,6 +72,7 @@ def unit_like(A: Tensor) -> Tensor:
 
 
 @composed()
+@takes_out
 def matrix_power(input: Tensor, n: int) -> Tensor:
     """``input @ ... @ input``, n times; of the inverse for a negative n.
 
@@ -142,6 +145,7 @@ def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
 
 
 @composed()
+@takes_out
 def det(input: Tensor) -> Tensor:
     """The determinants of square matrices; differentiable at singular ones too."""
     check_square("linalg.det", input)
@@ -153,11 +157,11 @@ def sign_and_logarithm(name: str, A: Tensor) -> tuple[Tensor, Tensor]:
     """The sign and the logarithm of the size of determinants, under the checks of `name`."""
     check_square(name, A)
     check_floating(name, A)
-    logarithm, sign = linalg_slogdet(A)
-    return sign, logarithm
+    return linalg_slogdet(A)
 
 
 @composed()
+@takes_out
 def slogdet(input: Tensor) -> Any:
     """The sign and the logarithm of the size of determinants: ``(sign, logabsdet)``."""
     sign, logarithm = sign_and_logarithm("linalg.slogdet", input)
@@ -190,6 +194,7 @@ def cholesky_factor(
 
 
 @composed()
+@takes_out
 def cholesky(input: Tensor, upper: bool = False) -> Tensor:
     """The triangle L of ``A = L L.T``, or R of ``A = R.T R`` with `upper`.
 
@@ -201,6 +206,7 @@ def cholesky(input: Tensor, upper: bool = False) -> Tensor:
 
 
 @composed()
+@takes_out
 def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """The solution of ``A X = input`` from the Cholesky factor of A."""
     for name, x in (("b", input), ("u", L)):
@@ -230,6 +236,7 @@ def _check_fitting(name: str, b: Tensor, A: Tensor) -> None:
 
 
 @composed()
+@takes_out
 def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
     """The inverse of A from its Cholesky factor."""
     check_square("cholesky_inverse", input)
@@ -252,6 +259,7 @@ def qr_factors(A: Tensor, mode: str) -> tuple[Tensor, Tensor]:
 
 
 @composed()
+@takes_out
 def qr(input: Tensor, some: bool = True) -> Any:
     """``A = Q R``; ``some=False`` makes Q square. The old name of ``torch.linalg.qr``."""
     q, r = qr_factors(input, "reduced" if some else "complete")
@@ -259,6 +267,7 @@ def qr(input: Tensor, some: bool = True) -> Any:
 
 
 @composed()
+@takes_out
 def geqrf(input: Tensor) -> Any:
     """R, and below it the reflections of which Q is the product, with their factors tau.
 
@@ -271,6 +280,7 @@ def geqrf(input: Tensor) -> Any:
 
 
 @composed()
+@takes_out
 def orgqr(input: Tensor, tau: Tensor) -> Tensor:
     """``torch.linalg.householder_product``: the first columns of a product of reflections.
 
@@ -327,6 +337,7 @@ def _reflected(v: Tensor, tau: Tensor, x: Tensor, left: bool, transpose: bool) -
 
 
 @composed()
+@takes_out
 def ormqr(
     input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False
 ) -> Tensor:
@@ -361,6 +372,7 @@ def singular_factors(A: Tensor, full_matrices: bool) -> tuple[Tensor, Tensor, Te
 
 
 @composed()
+@takes_out
 def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
     """``A = U diag(S) V^T``; ``some=False`` makes U and V square. See ``torch.linalg.svd``."""
     u, s, vh = singular_factors(input, not some)
@@ -374,6 +386,7 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
 
 
 @composed()
+@takes_out
 def triangular_solve(
     input: Tensor,
     A: Tensor,

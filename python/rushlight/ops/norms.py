@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argument's name
+from rushlight.ops._destination import takes_out
 from rushlight.ops._registry import op
 from rushlight.ops._words import legacy_name, type_name
 from rushlight.ops.reduction import Dims, _spread
@@ -23,8 +24,10 @@ def _p_norm_gradient(
     K: Any, g: Any, input: Any, out: Any, input_shape: tuple[int, ...], p: float, dim: Dims
 ) -> Any:
     """``g * sign(x) * (|x| / norm) ** (p - 1)``; 0 where the norm is, and for p < 1 where x is."""
-    scale = K.div(g, out if p == 2 else K.pow(out, p - 1))
-    scale = _spread(K, K.where(K.eq(out, 0), 0.0, scale), input_shape, dim)
+    flat = K.eq(out, 0)
+    divisor = K.where(flat, 1.0, out)  # not 0, whose second derivative would be NaN
+    scale = K.div(g, divisor if p == 2 else K.pow(divisor, p - 1))
+    scale = _spread(K, K.where(flat, 0.0, scale), input_shape, dim)
     if p == 2:
         return K.mul(input, scale)
     power = K.pow(K.abs(input), p - 1)
@@ -53,6 +56,7 @@ def zero_norm(input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
     """How many elements over `dim` are not 0; the gradient is 0."""
 
 
+@takes_out
 def vector_norm(
     x: Tensor,
     ord: float = 2,

@@ -18,6 +18,10 @@ def _zeros_for(K: Any, g: Any, x: Any) -> Any:
     return K.mul(x, 0.0) if g is None else g
 
 
+def _skew(K: Any, x: Any) -> Any:
+    return K.sub(x, mT(K, x))
+
+
 # ---- QR ----
 
 
@@ -61,7 +65,7 @@ def linalg_qr(input: Tensor, mode: str) -> Tensor:
 
 
 def _eigh_gradient(K: Any, g: Any, L: Any, V: Any) -> Any:
-    """``V (diag(gL) + F * (V^T gV)) V^T`` with ``F[i, j] = 1 / (L[j] - L[i])``, 0 on the diagonal.
+    """``V (diag(gL) + F * skew(V^T gV) / 2) V^T`` with ``F[i, j] = 1 / (L[j] - L[i])``.
 
     Source: M. Giles, "Collected matrix derivative results" (2008), section 3.1.
     """
@@ -70,7 +74,8 @@ def _eigh_gradient(K: Any, g: Any, L: Any, V: Any) -> Any:
         return K.matmul(K.mul(V, K.unsqueeze(gL, -2)), mT(K, V))
     diagonal = identity(K, L)
     gaps = K.where(diagonal, 1.0, K.sub(K.unsqueeze(L, -2), K.unsqueeze(L, -1)))
-    inner = K.div(K.matmul(mT(K, V), gV), gaps)
+    # V moves by skew matrices, so that the rest of gV has no effect.
+    inner = K.div(K.mul(_skew(K, K.matmul(mT(K, V), gV)), 0.5), gaps)
     inner = K.where(diagonal, 0.0 if gL is None else K.unsqueeze(gL, -1), inner)
     return K.matmul(V, K.matmul(inner, mT(K, V)))
 
@@ -94,10 +99,6 @@ def linalg_eigvalsh(input: Tensor, lower: bool) -> Tensor:
 
 
 # ---- Singular values ----
-
-
-def _skew(K: Any, x: Any) -> Any:
-    return K.sub(x, mT(K, x))
 
 
 def _first(K: Any, x: Any, dim: int, k: int) -> Any:

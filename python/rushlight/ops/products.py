@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from rushlight.ops._destination import takes_out
 from rushlight.ops._registry import composed
 from rushlight.ops._words import c_name, same_types, type_name
 from rushlight.ops.joining import stack
@@ -19,6 +20,7 @@ from rushlight.tensor import Tensor
 
 
 @composed()
+@takes_out
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """``out[i, j] = input[i] * vec2[j]``, of the common type of both."""
     for name, vec in (("self", input), ("vec2", vec2)):
@@ -28,12 +30,14 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
 
 
 @composed()
+@takes_out
 def ger(input: Tensor, vec2: Tensor) -> Tensor:
     """The old name of `outer`."""
     return outer(input, vec2)
 
 
 @composed()
+@takes_out
 def inner(input: Tensor, other: Tensor) -> Tensor:
     """The sums of products over the last dimension; a 0-dim operand multiplies.
 
@@ -52,6 +56,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, ([-1], [-1]))
 
 
+@takes_out
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """The sums of products over one dimension, of tensors that broadcast.
 
@@ -67,6 +72,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     return (x * y).sum(dim)
 
 
+@takes_out
 def cross_product(input: Tensor, other: Tensor, dim: int = -1) -> Tensor:
     """``torch.linalg.cross``: the vector products along a dimension of size 3."""
     if input.ndim != other.ndim:
@@ -86,6 +92,7 @@ def cross_product(input: Tensor, other: Tensor, dim: int = -1) -> Tensor:
 
 
 @composed()
+@takes_out
 def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     """The vector products along `dim`, by default the first dimension of size 3."""
     if dim is None:
@@ -107,7 +114,8 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
 
 
 @composed(method=False)
-def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) -> Tensor:
+@takes_out
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """The sums of products over pairs of dimensions, as one product of matrices.
 
     Args:
@@ -115,13 +123,10 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
         b: the second operand, of the same type.
         dims: how many of the last dimensions of `a` meet the first ones of `b`; or two sequences
             (or a tensor of two rows) of dimensions that meet pair by pair.
-        out: not supported.
 
     Raises:
         RuntimeError: for sizes that differ, unless one is 1, and for different types.
     """
-    if out is not None:
-        raise NotImplementedError("tensordot(): out is not supported")
     left, right = _contracted(a, b, dims)
     if a.dtype is not b.dtype:
         raise RuntimeError("both inputs should have same dtype")
@@ -170,6 +175,7 @@ def _contracted(a: Tensor, b: Tensor, dims: Any) -> tuple[list[int], list[int]]:
 
 
 @composed()
+@takes_out
 def kron(input: Tensor, other: Tensor) -> Tensor:
     """The Kronecker product; the operand of fewer dimensions gets leading ones of size 1."""
     ndim = max(input.ndim, other.ndim)
@@ -183,6 +189,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
 # ---- Of several matrices ----
 
 
+@takes_out
 def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     """The product of matrices in the order that multiplies the fewest numbers.
 
@@ -252,7 +259,8 @@ def _ordered_product(matrices: list[Tensor]) -> Tensor:
 
 
 @composed(method=False)
-def chain_matmul(*matrices: Any, out: Tensor | None = None) -> Tensor:
+@takes_out
+def chain_matmul(*matrices: Any) -> Tensor:
     """The old name of `multi_dot`, for matrices only, which also takes a single one."""
     warnings.warn(
         "torch.chain_matmul is deprecated and will be removed in a future PyTorch release. Use "
@@ -261,8 +269,6 @@ def chain_matmul(*matrices: Any, out: Tensor | None = None) -> Tensor:
         UserWarning,
         stacklevel=2,
     )
-    if out is not None:
-        raise NotImplementedError("chain_matmul(): out is not supported")
     chain = list(matrices[0] if isinstance(matrices[0], Sequence) else matrices)
     for matrix in chain:
         if matrix.ndim != 2:
