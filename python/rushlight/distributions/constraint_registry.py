@@ -111,12 +111,13 @@ def _to_interval(constraint: Any) -> Any:
     )
 
 
-@_both(constraints.lower_cholesky)
+@transform_to.register(constraints.lower_cholesky)
 def _to_lower_cholesky(constraint: Any) -> Any:
     return transforms.LowerCholeskyTransform()
 
 
-@_both(constraints.positive_definite, constraints.positive_semidefinite)
+@transform_to.register(constraints.positive_definite)
+@transform_to.register(constraints.positive_semidefinite)
 def _to_positive_definite(constraint: Any) -> Any:
     return transforms.PositiveDefiniteTransform()
 

@@ -33,6 +33,8 @@ class Distribution:
     has_rsample = False
     has_enumerate_support = False
     _validate_args: bool = __debug__
+    # Attributes that `expand` leaves alone: their batch dimensions, if any, are their own.
+    _shared: tuple[str, ...] = ()
     arg_constraints: Any = None
     support: Any = None
 
@@ -89,7 +91,7 @@ class Distribution:
         new = self._get_checked_instance(type(self), _instance)
         own, batch = len(self._batch_shape), Size(batch_shape)
         for name, value in self.__dict__.items():
-            if name.startswith("_unbroadcasted"):  # whose own batch dimensions may be fewer
+            if name in self._shared:
                 pass
             elif isinstance(value, Tensor) and value.shape[:own] == self._batch_shape:
                 value = value.expand(batch + value.shape[own:])

@@ -35,6 +35,7 @@ class MultivariateNormal(Distribution):
     }
     support = constraints.real_vector
     has_rsample = True
+    _shared = ("_unbroadcasted_scale_tril",)
 
     def __init__(
         self,

@@ -25,6 +25,7 @@ class LogitRelaxedBernoulli(Odds, Distribution):
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.real
+    _shared = ("temperature",)
 
     def __init__(
         self,

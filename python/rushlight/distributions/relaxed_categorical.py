@@ -29,6 +29,7 @@ class ExpRelaxedCategorical(Distribution):
     # The logarithms of a simplex, which no constraint describes.
     support = constraints.real_vector
     has_rsample = True
+    _shared = ("temperature",)
 
     def __init__(
         self,

@@ -29,11 +29,14 @@ class Wishart(ExponentialFamily):
         scale_tril: its Cholesky factor.
         validate_args: check parameters and values.
 
+    Samples differ from PyTorch's for a seed, which draws some again.
+
     Source of samples: M. Bartlett, "On the theory of statistical regression" (1933).
     """
 
     support = constraints.positive_definite
     has_rsample = True
+    _shared = ("_unbroadcasted_scale_tril",)
 
     def __init__(
         self,
@@ -87,9 +90,6 @@ class Wishart(ExponentialFamily):
             "scale_tril": constraints.lower_cholesky,
             "df": constraints.greater_than(self._event_shape[-1] - 1),
         }
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         new = super().expand(batch_shape, _instance)
