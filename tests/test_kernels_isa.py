@@ -56,6 +56,12 @@ for dtype in ("float32", "float64", "int32"):
     results[f"conv2d_weight_grad {dtype}"] = cpu.conv2d_weight_grad(
         out, images, weight.shape, *pairs, 1
     )
+numbers = np.concatenate([rng.normal(0, 10.0**e, 200) for e in range(-9, 39, 3)])
+for half in (rushlight.float16, rushlight.bfloat16):
+    narrow = cpu.cast(numbers, half.numpy)
+    results[f"to {half}"] = narrow.view(np.uint16)
+    results[f"from {half}"] = cpu.cast(narrow, np.dtype(np.float32))
+    results[f"sum of {half}"] = cpu.sum(cpu.cast(arrays[0], half.numpy)).view(np.uint16)
 rushlight.manual_seed(0)
 results["randn"] = rushlight.randn(1000).numpy()
 results["rand"] = rushlight.rand(1000).numpy()

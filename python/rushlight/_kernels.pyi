@@ -4,7 +4,7 @@ Kernels over NumPy arrays, compiled for several instruction sets.
 from __future__ import annotations
 import collections.abc
 import typing
-__all__: list[str] = ['Generator', 'POINTWISE', 'abs', 'absolute_error', 'acos', 'adagrad_step', 'adam_step', 'add', 'all', 'amax', 'amin', 'any', 'any_integer', 'argmax', 'argmin', 'asin', 'assign', 'atan', 'atan2', 'avg_pool2d', 'avg_pool2d_backward', 'bernoulli', 'bernoulli_each', 'binomial', 'bitwise_and', 'bitwise_not', 'bitwise_or', 'bitwise_xor', 'cauchy', 'ceil', 'clamp', 'conv2d', 'conv2d_input_grad', 'conv2d_weight_grad', 'copy', 'cos', 'cosh', 'cross_entropy_of_logit', 'cross_entropy_of_probability', 'div', 'elu', 'elu_backward', 'empty', 'empty_cache', 'eq', 'erf', 'erfc', 'execution_order', 'exp', 'expand', 'expm1', 'exponential', 'floor', 'floor_divide', 'ge', 'gelu', 'gelu_backward', 'gelu_tanh', 'gelu_tanh_backward', 'geometric', 'get_num_threads', 'gt', 'huber', 'isa', 'isfinite', 'isnan', 'le', 'leaky_relu', 'leaky_relu_backward', 'lerp', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_normal', 'log_softmax', 'log_softmax_backward', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'lt', 'matmul', 'max_pool2d', 'max_pool2d_backward', 'maximum', 'mean', 'memory_stats', 'minimum', 'mul', 'multinomial', 'multiply_add', 'ne', 'neg', 'new_node', 'next_order', 'nll_loss', 'nll_loss_backward', 'normal', 'poisson', 'pow', 'prod', 'randint', 'randperm', 'reciprocal', 'record', 'relu', 'relu_backward', 'remainder', 'reset_peak_memory', 'result_type', 'rmsprop_step', 'round', 'rsqrt', 'set_cache_limit', 'set_default_floating', 'set_library', 'set_node', 'set_num_threads', 'set_tensor', 'sgd_step', 'sigmoid', 'sigmoid_backward', 'sign', 'silu', 'silu_backward', 'sin', 'sinh', 'site', 'softmax', 'softmax_backward', 'softplus', 'softplus_backward', 'sqrt', 'square', 'squared_error', 'standard_gamma', 'sub', 'sum', 'tan', 'tanh', 'tanh_backward', 'trunc', 'uniform', 'var', 'watch_inference', 'where', 'wrap']
+__all__: list[str] = ['Generator', 'POINTWISE', 'abs', 'absolute_error', 'acos', 'adagrad_step', 'adam_step', 'add', 'all', 'amax', 'amin', 'any', 'any_integer', 'argmax', 'argmin', 'asin', 'assign', 'atan', 'atan2', 'avg_pool2d', 'avg_pool2d_backward', 'bernoulli', 'bernoulli_each', 'binomial', 'bitwise_and', 'bitwise_not', 'bitwise_or', 'bitwise_xor', 'cauchy', 'ceil', 'clamp', 'conv2d', 'conv2d_input_grad', 'conv2d_weight_grad', 'copy', 'cos', 'cosh', 'cross_entropy_of_logit', 'cross_entropy_of_probability', 'div', 'elu', 'elu_backward', 'empty', 'empty_cache', 'eq', 'erf', 'erfc', 'execution_order', 'exp', 'expand', 'expm1', 'exponential', 'floor', 'floor_divide', 'ge', 'gelu', 'gelu_backward', 'gelu_tanh', 'gelu_tanh_backward', 'geometric', 'get_num_threads', 'gt', 'huber', 'isa', 'isfinite', 'isnan', 'le', 'leaky_relu', 'leaky_relu_backward', 'lerp', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_normal', 'log_softmax', 'log_softmax_backward', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'lt', 'matmul', 'max_pool2d', 'max_pool2d_backward', 'maximum', 'mean', 'memory_stats', 'minimum', 'mul', 'multinomial', 'multiply_add', 'ne', 'neg', 'new_node', 'next_order', 'nll_loss', 'nll_loss_backward', 'normal', 'poisson', 'pow', 'prod', 'promote_types', 'randint', 'randperm', 'reciprocal', 'record', 'relu', 'relu_backward', 'remainder', 'reset_peak_memory', 'result_type', 'rmsprop_step', 'round', 'rsqrt', 'scalar_name', 'set_cache_limit', 'set_default_floating', 'set_library', 'set_node', 'set_num_threads', 'set_tensor', 'sgd_step', 'sigmoid', 'sigmoid_backward', 'sign', 'silu', 'silu_backward', 'sin', 'sinh', 'site', 'softmax', 'softmax_backward', 'softplus', 'softplus_backward', 'sqrt', 'square', 'squared_error', 'standard_gamma', 'sub', 'sum', 'tan', 'tanh', 'tanh_backward', 'trunc', 'uniform', 'var', 'watch_inference', 'where', 'wrap']
 class Generator:
     """
     MT19937 with PyTorch's seeding, state and order of draws.
@@ -255,6 +255,10 @@ def pow(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def prod(x: typing.Any, dim: typing.Any = None, keepdim: bool = False) -> typing.Any:
     ...
+def promote_types(a: typing.Any, b: typing.Any) -> typing.Any:
+    """
+    The type that holds both.
+    """
 def randint(out: typing.Any, generator: Generator, range: typing.SupportsInt | typing.SupportsIndex, base: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     base + integers below range; range 0 stands for 2^64.
@@ -287,6 +291,10 @@ def round(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def rsqrt(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def scalar_name(dtype: typing.Any) -> str:
+    """
+    PyTorch's name of a type in messages, such as Float.
+    """
 def set_cache_limit(bytes: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
 def set_default_floating(dtype: typing.Any) -> None:

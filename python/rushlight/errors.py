@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from rushlight import _kernels
+
 E = TypeVar("E", bound=BaseException)
 
 __all__ = ["LinAlgError", "OutOfMemoryError"]
@@ -80,7 +82,10 @@ def wrong_out_shape(out: tuple[int, ...], result: tuple[int, ...]) -> RuntimeErr
 
 def wrong_out_type(result: Any, out: Any) -> RuntimeError:
     """A result that the element type of the tensor it should be written into cannot hold."""
-    return RuntimeError(f"result type {result} can't be cast to the desired output type {out}")
+    names = _kernels.scalar_name(result), _kernels.scalar_name(out)
+    return RuntimeError(
+        f"result type {names[0]} can't be cast to the desired output type {names[1]}"
+    )
 
 
 def different_devices(names: list[str]) -> RuntimeError:

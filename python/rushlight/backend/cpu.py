@@ -70,7 +70,7 @@ def cat(arrays: Sequence[Array], dim: int) -> Array:
     shape = list(arrays[0].shape)
     shape[dim] = builtins.sum(a.shape[dim] for a in arrays)
     out: Array = _kernels.empty(shape, _kernels.result_type(*arrays))
-    return np.concatenate(arrays, dim, out)
+    return np.concatenate(arrays, dim, out, casting="unsafe")
 
 
 def index_add(shape: Sequence[int], index: Any, g: Array) -> Array:

@@ -16,6 +16,7 @@ from rushlight.backend.cuda.checks import (
     refuse,
 )
 from rushlight.backend.cuda.elementwise import kernel
+from rushlight.backend.cuda.halves import computed_in
 from rushlight.backend.cuda.runtime import cp
 
 # Names of the kernels that take a destination as their last argument.
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 _OPERANDS = ("x", "y", "z", "w")
 _BOOL = np.dtype(np.bool_)
-_CATEGORIES = {"b": 0, "u": 1, "i": 1, "f": 2}
+_CATEGORIES = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2}  # V: bfloat16
 
 
 def operation(name: str, arity: int) -> str:
@@ -70,6 +71,13 @@ def converted(x: Any, dtype: np.dtype[Any]) -> Any:
     return _kernels.copy(np.asarray(x), dtype)[()]
 
 
+def _operand(x: Any, stored: np.dtype[Any], computed: np.dtype[Any]) -> Any:
+    """An operand as a kernel takes it; of half types rounded to them before, but for numbers."""
+    if stored != computed and getattr(x, "ndim", 0) > 0:
+        x = converted(x, stored)
+    return converted(x, computed)
+
+
 def _check_shapes(name: str, operands: tuple[Any, ...]) -> tuple[int, ...]:
     """The shape that the operands broadcast to."""
     shapes = {x.shape for x in operands if hasattr(x, "shape")}
@@ -82,7 +90,7 @@ def _check_shapes(name: str, operands: tuple[Any, ...]) -> tuple[int, ...]:
 def _defined(kind: str, dtype: np.dtype[Any]) -> bool:
     if kind == "numeric":
         return dtype.kind != "b"
-    return kind != "bitwise" or dtype.kind != "f"
+    return kind != "bitwise" or _CATEGORIES[dtype.kind] < 2
 
 
 # ---- Kernels ----
@@ -103,13 +111,14 @@ def _build(name: str, arity: int, kind: str) -> Callable[..., Any]:
         if not _defined(kind, dtype):
             refuse(name, *operands)
         shape = _check_shapes(name, operands)
-        values = [converted(x, dtype) for x in operands]
-        if divides and dtype.kind != "f" and bool((values[1] == 0).any()):
+        computed = computed_in(dtype)
+        values = [_operand(x, dtype, computed) for x in operands]
+        if divides and _CATEGORIES[dtype.kind] < 2 and bool((values[1] == 0).any()):
             raise RuntimeError("ZeroDivisionError")
-        result = _BOOL if kind == "compare" else dtype
-        launch = functor_kernel(name, arity, dtype, result)
+        result = _BOOL if kind == "compare" else computed
+        launch = functor_kernel(name, arity, computed, result)
         if out is None:
-            return launch(*values)
+            return launch(*values) if kind == "compare" else converted(launch(*values), dtype)
         if out.shape != shape or _CATEGORIES[result.kind] > _CATEGORIES[out.dtype.kind]:
             refuse(name, *operands, out)
         check_destination(out)
