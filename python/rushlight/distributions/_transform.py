@@ -132,7 +132,7 @@ class _InverseTransform(Transform):
     @property
     def bijective(self) -> bool:  # type: ignore[override]
         """As the function's."""
-        return self._inv.bijective  # type: ignore[no-any-return]
+        return self._inv.bijective
 
     @property
     def domain(self) -> Any:

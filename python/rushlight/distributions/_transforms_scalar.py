@@ -48,9 +48,7 @@ class PowerTransform(Transform):
         return self.exponent.sign()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PowerTransform) and bool(
-            (self.exponent == other.exponent).all().item()
-        )
+        return isinstance(other, PowerTransform) and bool(self.exponent.eq(other.exponent).all())
 
     __hash__ = Transform.__hash__
 

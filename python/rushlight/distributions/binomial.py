@@ -24,6 +24,7 @@ class Binomial(Odds, Distribution):
         "logits": constraints.real,
     }
     has_enumerate_support = True
+    total_count: Tensor
 
     def __init__(
         self,

@@ -111,17 +111,6 @@ def _to_interval(constraint: Any) -> Any:
     )
 
 
-@transform_to.register(constraints.lower_cholesky)
-def _to_lower_cholesky(constraint: Any) -> Any:
-    return transforms.LowerCholeskyTransform()
-
-
-@transform_to.register(constraints.positive_definite)
-@transform_to.register(constraints.positive_semidefinite)
-def _to_positive_definite(constraint: Any) -> Any:
-    return transforms.PositiveDefiniteTransform()
-
-
 @_both(constraints.corr_cholesky)
 def _to_corr_cholesky(constraint: Any) -> Any:
     return transforms.CorrCholeskyTransform()
@@ -148,3 +137,8 @@ for _registry in (biject_to, transform_to):
     _registry.register(constraints.stack, _slices(_registry))
 biject_to.register(constraints.simplex, lambda constraint: transforms.StickBreakingTransform())
 transform_to.register(constraints.simplex, lambda constraint: transforms.SoftmaxTransform())
+transform_to.register(
+    constraints.lower_cholesky, lambda constraint: transforms.LowerCholeskyTransform()
+)
+for _set in (constraints.positive_definite, constraints.positive_semidefinite):
+    transform_to.register(_set, lambda constraint: transforms.PositiveDefiniteTransform())

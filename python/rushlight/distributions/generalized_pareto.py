@@ -24,6 +24,9 @@ class GeneralizedPareto(Distribution):
         "concentration": constraints.real,
     }
     has_rsample = True
+    loc: Tensor
+    scale: Tensor
+    concentration: Tensor
 
     def __init__(
         self, loc: Any, scale: Any, concentration: Any, validate_args: bool | None = None

@@ -59,7 +59,7 @@ class Geometric(Odds, Distribution):
         if self._validate_args:
             self._validate_sample(value)
         value, probs = broadcast_all(value, self.probs)
-        certain = (probs == 1) & (value == 0)
+        certain = probs.eq(1) & value.eq(0)
         failure = ops.where(certain, 0.0, probs)
         return value * (-failure).log1p() + self.probs.log()
 

@@ -25,6 +25,8 @@ class Kumaraswamy(TransformedDistribution):
     }
     support = constraints.unit_interval
     has_rsample = True
+    concentration1: Tensor
+    concentration0: Tensor
 
     def __init__(
         self, concentration1: Any, concentration0: Any, validate_args: bool | None = None

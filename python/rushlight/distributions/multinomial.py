@@ -78,7 +78,7 @@ class Multinomial(Distribution):
         if self._validate_args:
             self._validate_sample(value)
         logits, value = broadcast_all(self.logits, value)
-        logits = ops.where((value == 0) & (logits == -math.inf), 0.0, logits)
+        logits = ops.where(value.eq(0) & logits.eq(-math.inf), 0.0, logits)
         choices = (value.sum(-1) + 1).lgamma() - (value + 1).lgamma().sum(-1)
         return choices + (logits * value).sum(-1)
 

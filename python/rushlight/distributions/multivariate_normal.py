@@ -36,6 +36,7 @@ class MultivariateNormal(Distribution):
     support = constraints.real_vector
     has_rsample = True
     _shared = ("_unbroadcasted_scale_tril",)
+    loc: Tensor
 
     def __init__(
         self,

@@ -25,6 +25,7 @@ class NegativeBinomial(Odds, Distribution):
         "logits": constraints.real,
     }
     support = constraints.nonnegative_integer
+    total_count: Tensor
 
     def __init__(
         self,
@@ -65,4 +66,4 @@ class NegativeBinomial(Odds, Distribution):
         count = self.total_count
         unnormalized = -count * ops.softplus(self.logits) - value * ops.softplus(-self.logits)
         choices = -(count + value).lgamma() + (value + 1.0).lgamma() + count.lgamma()
-        return unnormalized - ops.where(count + value == 0.0, 0.0, choices)
+        return unnormalized - ops.where((count + value).eq(0.0), 0.0, choices)

@@ -18,6 +18,8 @@ class Pareto(TransformedDistribution):
     """Values from `scale` on, whose tail falls with the power `alpha`."""
 
     arg_constraints = {"alpha": constraints.positive, "scale": constraints.positive}
+    scale: Tensor
+    alpha: Tensor
 
     def __init__(self, scale: Any, alpha: Any, validate_args: bool | None = None) -> None:
         self.scale, self.alpha = broadcast_all(scale, alpha)

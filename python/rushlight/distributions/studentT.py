@@ -27,6 +27,9 @@ class StudentT(Distribution):
     }
     support = constraints.real
     has_rsample = True
+    df: Tensor
+    loc: Tensor
+    scale: Tensor
 
     def __init__(
         self, df: Any, loc: Any = 0.0, scale: Any = 1.0, validate_args: bool | None = None

@@ -16,12 +16,14 @@ class Uniform(Distribution):
     """The uniform distribution on ``[low, high)``."""
 
     has_rsample = True
+    low: Tensor
+    high: Tensor
 
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
         self._set(validate_args, low=low, high=high)
 
     @property
-    def arg_constraints(self) -> Any:  # type: ignore[override]
+    def arg_constraints(self) -> Any:
         """Either bound limits the other."""
         return {
             "low": constraints.less_than(self.high),

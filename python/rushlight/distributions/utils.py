@@ -156,7 +156,7 @@ def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
     )
     rows, columns = _triangle(n, diag)
     matrix = vec.new_zeros((*vec.shape[:-1], n, n))
-    matrix[(..., rows, columns)] = vec
+    matrix[..., rows, columns] = vec
     return matrix
 
 
@@ -165,7 +165,8 @@ def tril_matrix_to_vec(mat: Tensor, diag: int = 0) -> Tensor:
     n = mat.shape[-1]
     if not -n <= diag < n:
         raise ValueError(f"diag ({diag}) provided is outside [{-n}, {n - 1}].")
-    return mat[(..., *_triangle(n, diag))]
+    rows, columns = _triangle(n, diag)
+    return mat[..., rows, columns]
 
 
 def _triangle(n: int, diag: int) -> Any:

@@ -25,6 +25,8 @@ class VonMises(Distribution):
 
     arg_constraints = {"loc": constraints.real, "concentration": constraints.positive}
     support = constraints.real
+    loc: Tensor
+    concentration: Tensor
 
     def __init__(self, loc: Any, concentration: Any, validate_args: bool | None = None) -> None:
         self._set(validate_args, loc=loc, concentration=concentration)
@@ -69,7 +71,7 @@ class VonMises(Distribution):
         return self.loc
 
     @lazy_property
-    def variance(self) -> Tensor:  # type: ignore[override]
+    def variance(self) -> Tensor:
         """The circular variance: 1 minus the length of the mean direction."""
         kappa = self.concentration
         return 1 - (_log_bessel(kappa, 1) - _log_bessel(kappa, 0)).exp()

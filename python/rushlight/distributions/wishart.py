@@ -37,6 +37,7 @@ class Wishart(ExponentialFamily):
     support = constraints.positive_definite
     has_rsample = True
     _shared = ("_unbroadcasted_scale_tril",)
+    df: Tensor
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class Wishart(ExponentialFamily):
         self._chi2 = Chi2(self.df.unsqueeze(-1) - rows)
 
     @property
-    def arg_constraints(self) -> Any:  # type: ignore[override]
+    def arg_constraints(self) -> Any:
         """That of the degrees of freedom depends on the size."""
         return {
             "covariance_matrix": constraints.positive_definite,

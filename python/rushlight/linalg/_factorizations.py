@@ -71,7 +71,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> Any:
 
     Gradient: of the eigenvectors where the eigenvalues are distinct.
     """
-    values, vectors = linalg_eigh(_symmetric(A, UPLO), UPLO in "Ll")  # type: ignore[misc]
+    values, vectors = linalg_eigh(_symmetric(A, UPLO), UPLO in "Ll")
     return named("linalg_eigh", eigenvalues=values, eigenvectors=vectors)
 
 

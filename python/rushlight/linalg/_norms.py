@@ -141,7 +141,7 @@ def cond(A: Tensor, p: Order | None = None) -> Tensor:
     check_square(f"linalg.cond(ord={p if isinstance(p, str) else f'{p:g}'})", A)
     inverse, info = linalg_inv_ex(A)
     result = matrix_norm(A, p) * matrix_norm(inverse, p)
-    return where(info == 0, result, math.inf) if bool(info.any()) else result
+    return where(info.eq(0), result, math.inf) if bool(info.any()) else result
 
 
 @takes_out

@@ -93,9 +93,9 @@ def _solved(A: Tensor, B: Tensor, left: bool) -> tuple[Tensor, Tensor]:
     right = B.unsqueeze(-1) if vector else B
     check_system(name, A, right, left)
     if left:
-        result, info = linalg_solve_ex(A, right)  # type: ignore[misc]
+        result, info = linalg_solve_ex(A, right)
     else:
-        result, info = linalg_solve_ex(A.mT, right.mT)  # type: ignore[misc]
+        result, info = linalg_solve_ex(A.mT, right.mT)
         result = result.mT
     return (result.squeeze(-1) if vector else result), info
 
@@ -218,7 +218,7 @@ def lstsq(
     limit = finfo(input.dtype).eps * max(m, n) if rcond is None else float(rcond)
     vector = _is_vector(input, b)
     right = b.unsqueeze(-1) if vector else b
-    solution, rank, values = linalg_lstsq(input, right, limit, driver)  # type: ignore[misc]
+    solution, rank, values = linalg_lstsq(input, right, limit, driver)
     full = bool((rank == min(m, n)).all())
     if driver == "gels" and not full:
         check_info(

@@ -125,7 +125,7 @@ def linalg_cofactor(input: Tensor) -> Tensor:
     if not info._array.any() and _well_conditioned(input, inverse):
         return linalg_det(input).unsqueeze(-1).unsqueeze(-1) * inverse.mT
     u, s, vh = linalg_svd(input, False)
-    others = where(diag_embed(s == s), 1.0, s.unsqueeze(-2)).prod(-1)
+    others = where(diag_embed(s.eq(s)), 1.0, s.unsqueeze(-2)).prod(-1)
     sign = (linalg_det(u) * linalg_det(vh)).unsqueeze(-1)
     return (u * (sign * others).unsqueeze(-2)) @ vh
 

@@ -172,7 +172,7 @@ def slogdet(input: Tensor) -> Any:
 def logdet(input: Tensor) -> Tensor:
     """The logarithm of determinants: NaN for negative ones."""
     sign, logarithm = sign_and_logarithm("logdet", input)
-    return where(sign == -1, math.nan, logarithm)
+    return where(sign.eq(-1), math.nan, logarithm)
 
 
 # ---- Cholesky ----
