@@ -14,6 +14,7 @@ Example:
 
 from __future__ import annotations
 
+from rushlight.distributions import _kl_between as _kl_between  # for its entries
 from rushlight.distributions import constraints as constraints
 from rushlight.distributions import transforms as transforms
 from rushlight.distributions.bernoulli import Bernoulli
