@@ -13,11 +13,13 @@ import importlib.machinery
 import math
 import operator
 import re
+import sys
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.special
 
 from rushlight import _kernels
 
@@ -193,6 +195,10 @@ def _operator(function: Callable[[Any, Any], Any]) -> Callable[..., ndarray]:
     return method
 
 
+def _operator_1(function: Callable[[Any], Any]) -> Callable[..., ndarray]:
+    return lambda self: _wrapped(function(self._host))
+
+
 def _inplace_add(self: ndarray, other: Any) -> ndarray:
     self._host += _bare(other)
     return self
@@ -206,12 +212,16 @@ for _name in (
 for _name in ("add", "and", "eq", "ge", "gt", "le", "lt", "mul", "ne", "or", "sub", "truediv"):
     setattr(ndarray, f"__{_name}__", _operator(getattr(operator, f"__{_name}__")))
 ndarray.__iadd__ = _inplace_add  # type: ignore[attr-defined]
+ndarray.__rmul__ = _operator(lambda x, y: y * x)  # type: ignore[attr-defined]
+ndarray.__rsub__ = _operator(lambda x, y: y - x)  # type: ignore[attr-defined]
+ndarray.__abs__ = _operator_1(abs)  # type: ignore[attr-defined]
+ndarray.__array_namespace__ = lambda self: sys.modules["cupy"]  # type: ignore[attr-defined]
 
 
-def _function(name: str) -> Callable[..., ndarray]:
+def _function(name: str, library: Any = np) -> Callable[..., ndarray]:
     def function(*args: Any, **kwargs: Any) -> ndarray:
         bare = [list(map(_bare, x)) if isinstance(x, list) else _bare(x) for x in args]
-        return _wrapped(getattr(np, name)(*bare, **kwargs), *args)
+        return _wrapped(getattr(library, name)(*bare, **kwargs), *args)
 
     return function
 
@@ -239,6 +249,25 @@ class add:  # noqa: N801 - CuPy's name
     @staticmethod
     def at(x: ndarray, index: Any, value: ndarray) -> None:
         np.add.at(x._host, _bare_index(index), value._host)
+
+
+def frexp(x: ndarray) -> tuple[ndarray, ndarray]:
+    mantissa, exponent = np.frexp(x._host)
+    return _wrapped(mantissa), _wrapped(exponent)
+
+
+def broadcast_arrays(*arrays: ndarray) -> list[ndarray]:
+    shape = np.broadcast_shapes(*(x.shape for x in arrays))
+    return [_wrapped(np.broadcast_to(x._host, shape), x) for x in arrays]
+
+
+def special() -> types.ModuleType:
+    """The module ``cupyx.scipy.special``: what of SciPy's CuPy has."""
+    names = ("gammainc", "gammaincc", "j0", "j1", "y0", "y1", "entr", "erfcx", "log_ndtr", "ndtri")
+    module = types.ModuleType("cupyx.scipy.special")
+    for name in (*names, "i0", "i0e", "i1", "i1e", "zeta"):
+        setattr(module, name, _function(name, scipy.special))
+    return module
 
 
 # ---- Kernels ----
@@ -419,9 +448,13 @@ def make() -> types.ModuleType:
         ElementwiseKernel=ElementwiseKernel,
         add=add,
         arange=_function("arange"),
+        arccos=_function("arccos"),
         asarray=asarray,
+        broadcast_arrays=broadcast_arrays,
         broadcast_to=_function("broadcast_to"),
+        clip=_function("clip"),
         concatenate=_function("concatenate"),
+        cos=_function("cos"),
         cuda=types.SimpleNamespace(
             Device=_Device,
             get_allocator=lambda: _allocate,
@@ -430,11 +463,19 @@ def make() -> types.ModuleType:
             set_allocator=_set_allocator,
         ),
         empty=empty,
+        frexp=frexp,
         get_default_memory_pool=lambda: pool,
+        isfinite=_function("isfinite"),
+        isnan=_function("isnan"),
         lib=types.SimpleNamespace(stride_tricks=types.SimpleNamespace(as_strided=as_strided)),
         matmul=_function("matmul"),
         may_share_memory=may_share_memory,
+        nan=math.nan,
         ndarray=ndarray,
+        ones_like=_function("ones_like"),
+        sin=_function("sin"),
+        trunc=_function("trunc"),
         where=_function("where"),
+        zeros_like=_function("zeros_like"),
     )
     return module

@@ -55,6 +55,7 @@ bool rounds_numbers(Pointwise op) {
     case Pointwise::sub:
     case Pointwise::pow:
     case Pointwise::remainder:
+    case Pointwise::fmod:
     case Pointwise::atan2:
       return true;
     default:
@@ -65,21 +66,22 @@ bool rounds_numbers(Pointwise op) {
 // Whether PyTorch refuses numbers that the other operands' type cannot hold; others wrap.
 bool checks_numbers(Pointwise op) { return op == Pointwise::clamp || op == Pointwise::pow; }
 
-ElementLoop find_loop(Pointwise op, DType stored) {
-  const auto type = static_cast<int>(computed_in(stored));
-  const ElementLoop loop = pointwise().loops[static_cast<int>(op)][type];
-  if (loop != nullptr && (stored != DType::kUint64 || ignores_sign(op))) return loop;
-  if (op == Pointwise::sub && stored == DType::kBool) {
-    throw Error(
-        "Subtraction, the `-` operator, with two bool tensors is not supported, "
-        "use the `^` or `logical_xor()` operator instead.");
-  }
+[[noreturn]] void refuse_operand(Pointwise op, DType stored) {
   if (op == Pointwise::neg && stored == DType::kBool) {
     throw Error(
         "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
         "invert a mask, use the `~` or `logical_not()` operator instead.");
   }
   refuse_type(pointwise_info(op).name, stored);
+}
+
+ElementLoop find_loop(Pointwise op, DType stored) {
+  const auto type = static_cast<int>(computed_in(stored));
+  const ElementLoop loop = pointwise().loops[static_cast<int>(op)][type];
+  if (loop == nullptr || (stored == DType::kUint64 && !ignores_sign(op))) {
+    refuse_operand(op, stored);
+  }
+  return loop;
 }
 
 template <int N>
@@ -104,8 +106,7 @@ void broadcast_shape(const char* name, const Operand (&x)[N], int& ndim, int64_t
 }
 
 // Integer division has no infinity to give: PyTorch refuses a zero divisor.
-void refuse_zero_divisor(Pointwise op, const Array& divisor) {
-  if (op != Pointwise::floor_divide && op != Pointwise::remainder) return;
+void refuse_zero_divisor(const Array& divisor) {
   if (category(divisor.dtype) == Category::kFloating) return;
   bool zero = false;
   const Cast test(DType::kBool, divisor.dtype);
@@ -120,6 +121,76 @@ void refuse_zero_divisor(Pointwise op, const Array& divisor) {
     });
   });
   if (zero) throw Error("ZeroDivisionError");
+}
+
+void refuse_difference_of_bools(const Operand& x, const Operand& y) {
+  const bool first = x.array.dtype == DType::kBool, second = y.array.dtype == DType::kBool;
+  if (first && second) {
+    throw Error(
+        "Subtraction, the `-` operator, with two bool tensors is not supported. "
+        "Use the `^` or `logical_xor()` operator instead.");
+  }
+  if (first || second) {
+    throw Error(
+        "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
+        "invert a mask, use the `~` or `logical_not()` operator instead.");
+  }
+}
+
+// Only of a number: PyTorch gives powers of integer tensors, rounded towards zero.
+void refuse_negative_exponent(const Operand& exponent, DType stored) {
+  if (exponent.rank != Rank::kNumber || stored == DType::kBool) return;
+  if (exponent.array.dtype != DType::kInt64 || category(stored) == Category::kFloating) return;
+  if (*reinterpret_cast<const int64_t*>(exponent.array.data) < 0) {
+    throw Error("Integers to negative integer powers are not allowed.");
+  }
+}
+
+// Of two numbers PyTorch has sums, products and quotients only.
+void refuse_numbers(Pointwise op, const Operand& x, const Operand& y) {
+  if (x.rank != Rank::kNumber || y.rank != Rank::kNumber) return;
+  if (op == Pointwise::add || op == Pointwise::sub || op == Pointwise::mul ||
+      op == Pointwise::div || op == Pointwise::floor_divide || op == Pointwise::trunc_divide) {
+    return;
+  }
+  const auto type = [](const Operand& number) {
+    return category(number.array.dtype) == Category::kFloating   ? "float"
+           : category(number.array.dtype) == Category::kIntegral ? "int"
+                                                                 : "bool";
+  };
+  throw TypeError(std::string(pointwise_info(op).name) +
+                  "() received an invalid combination of arguments - got (" + type(x) + ", " +
+                  type(y) + "), but expected a Tensor among them");
+}
+
+// PyTorch does not promote here; a weight without dimensions may have any type.
+void refuse_mixed_types(const Operand& x, const Operand& end, const Operand& weight) {
+  const auto check = [&](const Operand& other, const char* name) {
+    if (other.array.dtype == x.array.dtype) return;
+    throw Error(std::string("expected dtype ") + dtype_name(x.array.dtype) + " for `" + name +
+                "` but got dtype " + dtype_name(other.array.dtype));
+  };
+  if (category(x.array.dtype) != Category::kFloating) refuse_operand(Pointwise::lerp, x.array.dtype);
+  check(end, "end");
+  if (weight.rank == Rank::kDimensioned) check(weight, "weight");
+}
+
+// What single ops refuse for the values or the types of their operands.
+template <int N>
+void check_operands(Pointwise op, const Operand (&x)[N], DType stored) {
+  if constexpr (N == 2) {
+    refuse_numbers(op, x[0], x[1]);
+    if (op == Pointwise::sub) refuse_difference_of_bools(x[0], x[1]);
+    if (op == Pointwise::pow) refuse_negative_exponent(x[1], stored);
+  }
+  if constexpr (N == 3) {
+    if (op == Pointwise::lerp) refuse_mixed_types(x[0], x[1], x[2]);
+  }
+}
+
+bool divides(Pointwise op) {
+  return op == Pointwise::floor_divide || op == Pointwise::trunc_divide ||
+         op == Pointwise::remainder || op == Pointwise::fmod;
 }
 
 // The bytes between the first and the last element.
@@ -196,6 +267,7 @@ py::object pointwise_kernel(Pointwise op, const std::array<py::handle, N>& opera
     all[i] = &x[i];
   }
   const DType stored = stored_type(op, result_type(all, N)), computed = computed_in(stored);
+  check_operands(op, x, stored);
   const ElementLoop loop = find_loop(op, stored);
   int ndim;
   int64_t shape[kMaxDims];
@@ -207,7 +279,9 @@ py::object pointwise_kernel(Pointwise op, const std::array<py::handle, N>& opera
     if (!exact) x[i].convert(stored);
     if (x[i].rank != Rank::kDimensioned) x[i].convert(computed);
   }
-  if constexpr (N == 2) refuse_zero_divisor(op, x[1].array);
+  if constexpr (N == 2) {
+    if (divides(op)) refuse_zero_divisor(x[1].array);
+  }
   const bool test = pointwise_info(op).kind == Kind::compare;
   const DType result = test ? DType::kBool : stored;
   if (stored == computed) return apply(x, ndim, shape, result, destination, loop);
@@ -322,8 +396,8 @@ void bind_pointwise(py::module_& m) {
   py::list table;
   for (int i = 0; i < kPointwiseOps; ++i) {
     const auto op = static_cast<Pointwise>(i);
-    static constexpr const char* kKinds[] = {"arithmetic", "numeric", "floating", "compare",
-                                             "bitwise"};
+    static constexpr const char* kKinds[] = {"arithmetic", "numeric", "floating", "real",
+                                             "compare",    "bitwise", "integral"};
     const PointwiseInfo& info = pointwise_info(op);
     bind_op(m, op);
     table.append(py::make_tuple(info.name, info.arity, kKinds[static_cast<int>(info.kind)]));

@@ -13,9 +13,12 @@ constexpr bool defined() {
     case Kind::numeric:
       return !std::is_same_v<T, bool>;
     case Kind::floating:
+    case Kind::real:
       return floating;
     case Kind::bitwise:
       return !floating;
+    case Kind::integral:
+      return !floating && !std::is_same_v<T, bool>;
     default:
       return true;
   }

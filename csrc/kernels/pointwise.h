@@ -16,7 +16,7 @@ enum class Pointwise : int {
 };
 constexpr int kPointwiseOps = static_cast<int>(Pointwise::kCount);
 
-enum class Kind : int8_t { arithmetic, numeric, floating, compare, bitwise };
+enum class Kind : int8_t { arithmetic, numeric, floating, real, compare, bitwise, integral };
 
 struct PointwiseInfo {
   const char* name;

@@ -68,7 +68,7 @@ from rushlight.tensor import Size, Tensor
 globals()["tensor"] = find("tensor")
 
 if TYPE_CHECKING:
-    from rushlight import autograd, cuda, distributions, linalg, nn, optim, random, utils
+    from rushlight import autograd, cuda, distributions, linalg, nn, optim, random, special, utils
     from rushlight.printing import set_printoptions
 
 __all__ = [
@@ -122,6 +122,7 @@ __all__ = [
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",
+    "special",
     "short",
     "uint16",
     "uint32",
@@ -132,7 +133,7 @@ __all__ = [
 ]
 
 # Imported at first use: a program that does not need them should not wait for them.
-_LAZY_MODULES = ("cuda", "distributions", "linalg", "nn", "optim", "utils")
+_LAZY_MODULES = ("cuda", "distributions", "linalg", "nn", "optim", "special", "utils")
 _LAZY_NAMES = {
     "set_default_tensor_type": "rushlight.legacy",
     "set_printoptions": "rushlight.printing",

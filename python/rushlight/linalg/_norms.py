@@ -10,10 +10,10 @@ from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argume
 from rushlight.linalg._factorizations import eigvalsh, svdvals
 from rushlight.ops._destination import takes_out
 from rushlight.ops._matrices import check_matrices, check_square
+from rushlight.ops.choice import where
 from rushlight.ops.inverses import linalg_inv_ex
 from rushlight.ops.matrices import tolerances
 from rushlight.ops.norms import as_floating, vector_norm
-from rushlight.ops.pointwise import where
 from rushlight.ops.shape import wrap
 from rushlight.tensor import Tensor
 

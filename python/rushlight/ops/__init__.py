@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight.ops import (  # noqa: F401 - imported for what they declare
+    aliases,
+    bitwise,
+    choice,
     comparison,
     contraction,
     creation,
     diagonals,
     distances,
     elimination,
+    exponential,
     factorizations,
     index,
     inverses,
@@ -23,22 +27,29 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     norms,
     orthogonal,
     pointwise,
+    polynomials,
     products,
     random,
     reduction,
+    rounding,
     shape,
+    special,
     strided,
+    trigonometry,
     variates,
 )
 from rushlight.ops._registry import find, names
 
 if TYPE_CHECKING:
+    from rushlight.ops.bitwise import *  # noqa: F403
+    from rushlight.ops.choice import *  # noqa: F403
     from rushlight.ops.comparison import *  # noqa: F403
     from rushlight.ops.contraction import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
     from rushlight.ops.diagonals import *  # noqa: F403
     from rushlight.ops.distances import *  # noqa: F403
     from rushlight.ops.elimination import *  # noqa: F403
+    from rushlight.ops.exponential import *  # noqa: F403
     from rushlight.ops.factorizations import *  # noqa: F403
     from rushlight.ops.index import *  # noqa: F403
     from rushlight.ops.inverses import *  # noqa: F403
@@ -51,11 +62,15 @@ if TYPE_CHECKING:
     from rushlight.ops.norms import *  # noqa: F403
     from rushlight.ops.orthogonal import *  # noqa: F403
     from rushlight.ops.pointwise import *  # noqa: F403
+    from rushlight.ops.polynomials import *  # noqa: F403
     from rushlight.ops.products import *  # noqa: F403
     from rushlight.ops.random import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
+    from rushlight.ops.rounding import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
+    from rushlight.ops.special import *  # noqa: F403
     from rushlight.ops.strided import *  # noqa: F403
+    from rushlight.ops.trigonometry import *  # noqa: F403
     from rushlight.ops.variates import *  # noqa: F403
 
 __all__ = ["find", "names"]

@@ -6,10 +6,10 @@ from typing import Any
 
 from rushlight.dtypes import finfo
 from rushlight.ops._registry import composed, op
+from rushlight.ops.choice import where
 from rushlight.ops.diagonals import diag_embed
 from rushlight.ops.factorizations import mT
 from rushlight.ops.orthogonal import linalg_svd
-from rushlight.ops.pointwise import where
 from rushlight.tensor import Tensor
 
 # ---- Inverses and solutions ----

@@ -21,6 +21,7 @@ from rushlight.ops._matrices import (
 from rushlight.ops._registry import composed
 from rushlight.ops._results import named
 from rushlight.ops._words import type_name
+from rushlight.ops.choice import where
 from rushlight.ops.creation import eye
 from rushlight.ops.factorizations import (
     linalg_cholesky_ex,
@@ -37,7 +38,6 @@ from rushlight.ops.inverses import (
 from rushlight.ops.joining import stack
 from rushlight.ops.linalg import matmul
 from rushlight.ops.orthogonal import linalg_qr, linalg_svd
-from rushlight.ops.pointwise import where
 from rushlight.ops.shape import fill
 from rushlight.tensor import Tensor
 

@@ -17,6 +17,7 @@ from rushlight.backend.cuda.pointwise import *  # noqa: F403
 from rushlight.backend.cuda.random import *  # noqa: F403
 from rushlight.backend.cuda.reduction import *  # noqa: F403
 from rushlight.backend.cuda.runtime import *  # noqa: F403
+from rushlight.backend.cuda.special import *  # noqa: F403
 from rushlight.backend.diagonals import *  # noqa: F403
 from rushlight.backend.linalg import *  # noqa: F403
 from rushlight.backend.reparameterization import *  # noqa: F403

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rushlight.ops.nn import gelu as gelu
     from rushlight.ops.nn import sigmoid as sigmoid
     from rushlight.ops.nn import softplus as softplus
-    from rushlight.ops.pointwise import tanh as tanh
+    from rushlight.ops.trigonometry import tanh as tanh
 
 # Operations that have PyTorch's signature already; each is built at its first use.
 _OPS = ("gelu", "linear", "sigmoid", "softplus", "tanh")
