@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rushlight.ops._destination import takes_out
-from rushlight.ops.diagonals import diagonal as _diagonal
 from rushlight.ops.joining import stack
 from rushlight.ops.linalg import matmul as _matmul
 from rushlight.ops.matrices import matrix_power as _matrix_power
@@ -32,7 +31,7 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
 
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """The view of a diagonal of two dimensions, the last two by default."""
-    return _diagonal(A, offset, dim1, dim2)
+    return A.diagonal(offset, dim1, dim2)
 
 
 def vander(x: Tensor, *, N: int | None = None) -> Tensor:

@@ -17,8 +17,10 @@ def mT(K: Any, x: Any) -> Any:
 
 
 def identity(K: Any, vector: Any) -> Any:
-    """The square matrix of bools whose diagonal is as long as the vectors."""
-    return K.diag_embed(K.eq(vector, vector), 0, -2, -1)
+    """The square matrices of bools whose diagonals are as long as the vectors."""
+    shape = (*vector.shape, vector.shape[-1])
+    ones = K.expand(K.unsqueeze(K.eq(vector, vector), -1), shape)
+    return K.logical_and(K.tril(ones, 0), K.triu(ones, 0))
 
 
 # ---- Cholesky ----

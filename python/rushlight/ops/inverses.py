@@ -7,7 +7,6 @@ from typing import Any
 from rushlight.dtypes import finfo
 from rushlight.ops._registry import composed, op
 from rushlight.ops.choice import where
-from rushlight.ops.diagonals import diag_embed
 from rushlight.ops.factorizations import mT
 from rushlight.ops.orthogonal import linalg_svd
 from rushlight.tensor import Tensor
@@ -125,7 +124,7 @@ def linalg_cofactor(input: Tensor) -> Tensor:
     if not info._array.any() and _well_conditioned(input, inverse):
         return linalg_det(input).unsqueeze(-1).unsqueeze(-1) * inverse.mT
     u, s, vh = linalg_svd(input, False)
-    others = where(diag_embed(s.eq(s)), 1.0, s.unsqueeze(-2)).prod(-1)
+    others = where(s.eq(s).diag_embed(), 1.0, s.unsqueeze(-2)).prod(-1)
     sign = (linalg_det(u) * linalg_det(vh)).unsqueeze(-1)
     return (u * (sign * others).unsqueeze(-2)) @ vh
 
