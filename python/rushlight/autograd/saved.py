@@ -35,13 +35,14 @@ class _Packed:
         """The values as a node takes them; their versions are not compared."""
         values = list(self.values)
         for i in self.arrays:
-            tensor = self.unpack(values[i])
+            packed, *rest = values[i]
+            tensor = self.unpack(packed)
             if not isinstance(tensor, Tensor):
                 raise TypeError(
                     "Output of saved tensor unpack_hook expected to be a Tensor but got result of "
                     f"type {type(tensor).__name__}"
                 )
-            values[i] = (tensor._array, [0], 0)
+            values[i] = (tensor._array, [0], 0, *rest)
         return tuple(values)
 
 
@@ -92,16 +93,17 @@ class _Pack:
         self._hooks = hooks
 
     def __call__(self, node: Node) -> None:
-        values, packed = list(node.saved), []
         if not isinstance(node.saved, tuple):
             return
+        values, packed = list(node.saved), []
         for i in node.saved_arrays:
             array = values[i][0]
             if hasattr(array, "shape"):
                 kept = state.observers
                 state.observers = ()  # what the hook computes is not packed again
                 try:
-                    values[i] = self._hooks.pack_hook(Tensor._over(array, values[i][1]))
+                    kept_value = self._hooks.pack_hook(Tensor._over(array, values[i][1]))
+                    values[i] = (kept_value, *values[i][3:])
                 finally:
                     state.observers = kept
                 packed.append(i)
