@@ -47,6 +47,9 @@ for factors in ({}, {"beta": 2, "alpha": 3}, {"beta": 0, "alpha": 1}):
         kwargs=factors,
     )
 
+product("batched_mv", np.matmul, (((2, 3, 4), (4,)), ((2, 1, 3, 4), (4,))), torch="matmul")
+product("batched_product", np.matmul, (((2, 3, 4), (4, 5)),), torch="matmul", label="one matrix")
+
 # ---- Of vectors and tensors ----
 
 for name in ("outer", "ger"):

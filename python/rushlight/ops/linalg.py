@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from rushlight.ops._destination import takes_out
 from rushlight.ops._registry import composed, op
-from rushlight.ops._words import c_name, same_types, sizes_text, type_name
-from rushlight.ops.shape import reshaped_copy
+from rushlight.ops._words import c_name, sizes_text, type_name
 from rushlight.tensor import Tensor
 
 # ---- Products ----
@@ -28,25 +28,9 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 def _matrix_product(K: Any, input: Any, mat2: Any) -> Any:
-    if input.ndim != 2:
-        raise RuntimeError("self must be a matrix")
-    if mat2.ndim != 2:
-        raise RuntimeError("mat2 must be a matrix")
-    _check_inner(input, mat2)
-    if input.dtype != mat2.dtype:
-        raise RuntimeError(
-            f"expected m1 and m2 to have the same dtype, but got: {c_name(input)} != {c_name(mat2)}"
-        )
-    if input.dtype.kind == "b":
-        raise NotImplementedError("\"addmm_impl_cpu_\" not implemented for 'Bool'")
+    if input.ndim != 2 or mat2.ndim != 2:
+        raise RuntimeError(f"{'self' if input.ndim != 2 else 'mat2'} must be a matrix")
     return K.matmul(input, mat2)
-
-
-def _check_inner(mat1: Any, mat2: Any) -> None:
-    if mat1.shape[1] != mat2.shape[0]:
-        raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({sizes_text(mat1)} and {sizes_text(mat2)})"
-        )
 
 
 @op(
@@ -63,30 +47,32 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 def _batch_product(K: Any, batch1: Any, batch2: Any) -> Any:
-    if batch1.ndim != 3:
-        raise RuntimeError("batch1 must be a 3D tensor")
-    if batch2.ndim != 3:
-        raise RuntimeError("batch2 must be a 3D tensor")
-    _check_batches(batch1, batch2)
+    if batch1.ndim != 3 or batch2.ndim != 3:
+        raise RuntimeError(f"batch{1 if batch1.ndim != 3 else 2} must be a 3D tensor")
+    if batch1.shape[0] != batch2.shape[0]:  # the kernel would broadcast
+        raise RuntimeError(
+            "Expected size for first two dimensions of batch2 tensor to be: "
+            f"[{batch1.shape[0]}, {batch1.shape[2]}] but got: {list(batch2.shape[:2])}."
+        )
     return K.matmul(batch1, batch2)
 
 
-def _check_batches(batch1: Any, batch2: Any, name: str = "bmm") -> None:
-    expected, found = [batch1.shape[0], batch1.shape[2]], list(batch2.shape[:2])
-    if expected != found:
-        raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: {expected} "
-            f"but got: {found}."
-        )
-    same_types(batch1, batch2)
-    if batch1.dtype.kind == "b":
-        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
+def _rows(K: Any, x: Any) -> Any:
+    """The rows of all matrices as one matrix."""
+    return K.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+
+
+def _of_other(K: Any, g: Any, input: Any, other_shape: tuple[int, ...]) -> Any:
+    """The gradient of a second operand: one product, without a sum, where it is one matrix."""
+    if len(other_shape) == 2:
+        input, g = _rows(K, input), _rows(K, g)
+    return K.matmul(K.transpose(input, -2, -1), g)
 
 
 @op(
     input=lambda K, g, other: K.matmul(g, K.transpose(other, -2, -1)),
-    other=lambda K, g, input: K.matmul(K.transpose(input, -2, -1), g),
-    forward=lambda K, input, other: _broadcast_product(K, input, other),
+    other=_of_other,
+    forward=lambda K, input, other: K.matmul(input, other),
     node="UnsafeViewBackward0",
     method=False,
 )
@@ -94,18 +80,15 @@ def batched_product(input: Tensor, other: Tensor) -> Tensor:
     """Products of matrices over broadcast leading dimensions."""
 
 
-def _broadcast_product(K: Any, input: Any, other: Any) -> Any:
-    if input.shape[-1] != other.shape[-2]:
-        batch = broadcast_sizes(input.shape[:-2], other.shape[:-2])
-        count = 1
-        for n in batch:
-            count *= n
-        raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: "
-            f"[{count}, {input.shape[-1]}] but got: [{count}, {other.shape[-2]}]."
-        )
-    same_types(input, other)
-    return K.matmul(input, other)
+@op(
+    input=lambda K, g, vec: K.mul(K.unsqueeze(g, -1), vec),
+    vec=lambda K, g, input: K.matmul(K.transpose(_rows(K, input), 0, 1), K.reshape(g, (-1,))),
+    forward=lambda K, input, vec: K.matmul(input, vec),
+    node="UnsafeViewBackward0",
+    method=False,
+)
+def batched_mv(input: Tensor, vec: Tensor) -> Tensor:
+    """Products of matrices with one vector."""
 
 
 def broadcast_sizes(a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
@@ -137,19 +120,6 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 def _inner_product(K: Any, input: Any, tensor: Any) -> Any:
     if input.ndim != 1 or tensor.ndim != 1:
         raise RuntimeError(f"1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors")
-    if input.dtype != tensor.dtype:
-        raise RuntimeError(
-            "dot : expected both vectors to have same dtype, but found "
-            f"{type_name(input)} and {type_name(tensor)}"
-        )
-    if input.shape != tensor.shape:
-        raise RuntimeError(
-            f"inconsistent tensor size, expected tensor [{input.shape[0]}] and src "
-            f"[{tensor.shape[0]}] to have the same number of elements, but got {input.shape[0]} "
-            f"and {tensor.shape[0]} elements respectively"
-        )
-    if input.dtype.kind == "b":
-        raise NotImplementedError("\"dot\" not implemented for 'Bool'")
     return K.matmul(input, tensor)
 
 
@@ -172,29 +142,6 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
 def _matrix_times_vector(K: Any, mat: Any, vec: Any) -> Any:
     if mat.ndim != 2 or vec.ndim != 1:
         raise RuntimeError(f"vector + matrix @ vector expected, got 1, {mat.ndim}, {vec.ndim}")
-    if mat.shape[1] != vec.shape[0]:
-        raise _vector_sizes(mat.shape[0], mat, vec)
-    if mat.dtype != vec.dtype:
-        raise _vector_types(vec, mat, vec)
-    return _without_bool(K, mat, vec)
-
-
-def _vector_sizes(rows: int, mat: Any, vec: Any) -> RuntimeError:
-    return RuntimeError(
-        f"size mismatch, got input ({rows}), mat ({sizes_text(mat)}), vec ({vec.shape[0]})"
-    )
-
-
-def _vector_types(input: Any, mat: Any, vec: Any) -> RuntimeError:
-    return RuntimeError(
-        "addmv input tensors must have the same dtype, but got "
-        f"{type_name(input)}, {type_name(mat)}, and {type_name(vec)}"
-    )
-
-
-def _without_bool(K: Any, mat: Any, vec: Any) -> Any:
-    if mat.dtype.kind == "b":
-        raise NotImplementedError("\"addmv_impl_cpu\" not implemented for 'Bool'")
     return K.matmul(mat, vec)
 
 
@@ -222,21 +169,11 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     if a == 1:
         rows = input.unsqueeze(0)
         return (mm if b == 2 else batched_product)(rows, other).squeeze(-2)
-    if b <= 2:  # one matrix for all: a single product, whose gradient needs no sum over batches
-        shape = input._array.shape
-        rows = input.reshape(_rows(shape), shape[-1])
-        product = mv(rows, other) if b == 1 else mm(rows, other)
-        return reshaped_copy(product, (*shape[:-1], *other._array.shape[1:]))
+    if b == 1:
+        return batched_mv(input, other)
     if a == 3 and b == 3 and input._array.shape[0] == other._array.shape[0]:
         return bmm(input, other)
     return batched_product(input, other)
-
-
-def _rows(shape: tuple[int, ...]) -> int:
-    count = 1
-    for n in shape[:-1]:
-        count *= n
-    return count
 
 
 def _matmul_operator(self: Tensor, other: Any) -> Tensor:
@@ -300,7 +237,7 @@ def _addmm(K: Any, input: Any, mat1: Any, mat2: Any, beta: Any, alpha: Any) -> A
     if mat1.ndim != 2 or mat2.ndim != 2:
         name, mat = ("mat1", mat1) if mat1.ndim != 2 else ("mat2", mat2)
         raise RuntimeError(f"{name} must be a matrix, got {mat.ndim}-D tensor")
-    if beta == 1 and alpha == 1 and input.ndim == 1 and mat1.shape[1] == mat2.shape[0]:
+    if beta == 1 and alpha == 1 and input.ndim == 1:
         return K.linear(mat1, K.transpose(mat2, 0, 1), input)
     if mat1.dtype != mat2.dtype or input.dtype != mat2.dtype:
         x, name = (mat1, "mat1") if mat1.dtype != mat2.dtype == input.dtype else (input, "self")
@@ -308,7 +245,7 @@ def _addmm(K: Any, input: Any, mat1: Any, mat2: Any, beta: Any, alpha: Any) -> A
             f"{name} and mat2 must have the same dtype, but got {type_name(x)} and "
             f"{type_name(mat2)}"
         )
-    return _affine(K, input, _matrix_product(K, mat1, mat2), beta, alpha)
+    return _affine(K, input, K.matmul(mat1, mat2), beta, alpha)
 
 
 @op(
@@ -334,10 +271,16 @@ def _addmv(K: Any, input: Any, mat: Any, vec: Any, beta: Any, alpha: Any) -> Any
             f"vector + matrix @ vector expected, got {input.ndim}, {mat.ndim}, {vec.ndim}"
         )
     if mat.shape[1] != vec.shape[0] or (input.size != 1 and input.shape[0] != mat.shape[0]):
-        raise _vector_sizes(input.shape[0] if input.ndim else 1, mat, vec)
+        raise RuntimeError(
+            f"size mismatch, got input ({input.shape[0] if input.ndim else 1}), mat "
+            f"({sizes_text(mat)}), vec ({vec.shape[0]})"
+        )
     if mat.dtype != vec.dtype or input.dtype != mat.dtype:
-        raise _vector_types(input, mat, vec)
-    return _affine(K, input, _without_bool(K, mat, vec), beta, alpha)
+        raise RuntimeError(
+            "addmv input tensors must have the same dtype, but got "
+            f"{type_name(input)}, {type_name(mat)}, and {type_name(vec)}"
+        )
+    return _affine(K, input, K.matmul(mat, vec), beta, alpha)
 
 
 @op(
@@ -358,15 +301,12 @@ def _baddbmm(K: Any, input: Any, batch1: Any, batch2: Any, beta: Any, alpha: Any
     if batch2.ndim < 3:
         raise IndexError("Dimension out of range (expected to be in range of [-2, 1], but got 2)")
     input = input if input.shape == shape else expanded(K, input, shape)
-    if batch1.ndim != 3 or batch2.ndim != 3:
-        raise RuntimeError(f"batch{1 if batch1.ndim != 3 else 2} must be a 3D tensor")
     if input.dtype != batch1.dtype:
         raise RuntimeError(
             f"Input dtypes must be the same, got: input {c_name(input)}, "
             f"batch1: {c_name(batch1)}, batch2: {c_name(batch2)}"
         )
-    _check_batches(batch1, batch2, "baddbmm")
-    return _affine(K, input, K.matmul(batch1, batch2), beta, alpha)
+    return _affine(K, input, _batch_product(K, batch1, batch2), beta, alpha)
 
 
 @op(
