@@ -16,8 +16,8 @@ TOLERANCES = {"float32": (1e-6, 1e-7), "float64": (1e-12, 1e-14)}
 # A sum is as exact as its terms, which are about 1 in the tests, however much of them cancels.
 SUMS = {"float32": (1e-6, 2e-6), "float64": (1e-12, 4e-15)}
 SUM_OPS = (
-    "addbmm", "addmm", "addmv", "addr", "baddbmm", "batched_mv", "batched_product", "bmm", "cdist", "conv2d",
-    "conv2d_input_grad", "conv2d_weight_grad", "cross", "dist", "dot", "einsum",
+    "addbmm", "addmm", "addmv", "addr", "baddbmm", "batched_mv", "batched_product", "bmm", "cdist",
+    "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "cross", "dist", "dot", "einsum",
     "euclidean_distance", "inner", "linalg_matrix_exp", "linear", "log_softmax_backward", "matmul",
     "matrix_power", "mean", "mm", "mv", "p_norm", "pdist", "softmax_backward", "sum", "sum_dim",
     "tensordot", "trace", "vdot",
