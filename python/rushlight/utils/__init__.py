@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-__all__ = ["data", "viz"]
+__all__ = ["data", "tensorboard", "viz"]
 
 
 def __getattr__(name: str) -> ModuleType:
