@@ -42,9 +42,9 @@ T draw_gamma(T alpha, Uniform uniform, Normal normal) {
 // log(k!) beyond Stirling's formula: exact for small k, a series beyond.
 template <class T>
 T stirling_rest(T k) {
-  constexpr double kExact[] = {0.0810614667953272,  0.0413406959554092,  0.0276779256849983,
-                               0.02079067210376509, 0.0166446911898211,  0.0138761288230707,
-                               0.0118967099458917,  0.0104112652619720,  0.00925546218271273,
+  constexpr double kExact[] = {0.0810614667953272,  0.0413406959554092, 0.0276779256849983,
+                               0.02079067210376509, 0.0166446911898211, 0.0138761288230707,
+                               0.0118967099458917,  0.0104112652619720, 0.00925546218271273,
                                0.00833056343336287};
   if (k <= T(9)) return static_cast<T>(kExact[static_cast<int>(k)]);
   const T square = (k + 1) * (k + 1);
