@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         cuda,
         distributed,
         distributions,
+        func,
         hub,
         jit,
         linalg,
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
         multiprocessing,
         nn,
         optim,
+        profiler,
         random,
         serialization,
         special,
@@ -93,6 +95,7 @@ if TYPE_CHECKING:
     )
     from rushlight.amp import autocast
     from rushlight.compiler import compile
+    from rushlight.func import vmap
     from rushlight.printing import set_printoptions
     from rushlight.serialization import load, save
 
@@ -126,6 +129,7 @@ __all__ = [
     "float32",
     "float64",
     "fork_rng",
+    "func",
     "get_default_dtype",
     "get_num_threads",
     "get_rng_state",
@@ -151,6 +155,7 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "profiler",
     "promote_types",
     "random",
     "save",
@@ -169,6 +174,7 @@ __all__ = [
     "uint8",
     "utils",
     "version",
+    "vmap",
     "xpu",
     *names(),
 ]
@@ -183,6 +189,7 @@ _LAZY_MODULES = (
     "cuda",
     "distributed",
     "distributions",
+    "func",
     "hub",
     "jit",
     "linalg",
@@ -190,6 +197,7 @@ _LAZY_MODULES = (
     "multiprocessing",
     "nn",
     "optim",
+    "profiler",
     "serialization",
     "special",
     "utils",
@@ -232,6 +240,7 @@ _LAZY_NAMES = {
     "set_default_tensor_type": "rushlight.legacy",
     "set_printoptions": "rushlight.printing",
     **{f"{name}Tensor": "rushlight.legacy" for name in dtypes.LEGACY_NAMES.values()},
+    "vmap": "rushlight.func",
 }
 
 
