@@ -76,12 +76,14 @@ if TYPE_CHECKING:
         compiler,
         cuda,
         distributed,
+        func,
         hub,
         jit,
         mps,
         multiprocessing,
         nn,
         optim,
+        profiler,
         random,
         serialization,
         special,
@@ -91,6 +93,7 @@ if TYPE_CHECKING:
     )
     from rushlight.amp import autocast
     from rushlight.compiler import compile
+    from rushlight.func import vmap
     from rushlight.printing import set_printoptions
     from rushlight.serialization import load, save
 
@@ -123,6 +126,7 @@ __all__ = [
     "float32",
     "float64",
     "fork_rng",
+    "func",
     "get_default_dtype",
     "get_num_threads",
     "get_rng_state",
@@ -147,6 +151,7 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "profiler",
     "promote_types",
     "random",
     "save",
@@ -165,6 +170,7 @@ __all__ = [
     "uint8",
     "utils",
     "version",
+    "vmap",
     "xpu",
     *names(),
 ]
@@ -178,12 +184,14 @@ _LAZY_MODULES = (
     "cpu",
     "cuda",
     "distributed",
+    "func",
     "hub",
     "jit",
     "mps",
     "multiprocessing",
     "nn",
     "optim",
+    "profiler",
     "serialization",
     "special",
     "utils",
@@ -226,6 +234,7 @@ _LAZY_NAMES = {
     "set_default_tensor_type": "rushlight.legacy",
     "set_printoptions": "rushlight.printing",
     **{f"{name}Tensor": "rushlight.legacy" for name in dtypes.LEGACY_NAMES.values()},
+    "vmap": "rushlight.func",
 }
 
 
