@@ -205,3 +205,52 @@ def test_gradients_of_both_orders(case: Case, layout: Layout, rng: Any) -> None:
         function = Function(case, operands(case, shapes, rng), layout, rng)
         if len(function.point) > len(function.views):
             check(function, rng, f"{case} {shapes} {layout.__name__}")
+
+
+# ---- Where a function is smooth, but a formula may divide by zero or overflow ----
+
+SMOOTH_PLACES: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = [
+    ("prod, one zero", lambda x: x.prod(), ([2.0, 0.0, 3.0, -1.5],)),
+    ("prod, two zeros", lambda x: x.prod(), ([2.0, 0.0, 0.0, -1.5],)),
+    ("prod, zeros along a dim", lambda x: x.prod(1), ([[2.0, 0.0], [0.0, 0.0], [1.0, 3.0]],)),
+    ("cumprod, zeros", lambda x: x.cumprod(0), ([2.0, 0.0, 3.0, 0.0, 1.5],)),
+    ("x ** 2", lambda x: x**2, ([0.0, -1.0],)),
+    ("x ** 3", lambda x: x**3, ([0.0, -1.0],)),
+    ("x ** 1", lambda x: x**1, ([0.0, -1.0],)),
+    ("x ** 0", lambda x: x**0, ([0.0, -1.0],)),
+    ("x ** p", lambda x, p: x**p, ([0.0, 0.0, 2.0], [4.0, 5.5, 0.0])),
+    ("0 ** p", lambda p: 0.0**p, ([1.0, 2.5],)),
+    ("sinc", lambda x: x.sinc(), ([0.0, 1.0],)),
+    ("hypot", lambda x, y: x.hypot(y), ([0.0, 3.0], [2.0, 0.0])),
+    ("atan2", lambda x, y: x.atan2(y), ([0.0, 3.0], [2.0, 0.0])),
+    ("xlogy", lambda x, y: x.xlogy(y), ([0.0, 0.0], [2.0, 0.5])),
+    ("logaddexp", lambda x, y: x.logaddexp(y), ([1.0, 900.0, -900.0], [1.0, -900.0, -900.0])),
+    ("norm, p=4", lambda x: x.norm(4), ([0.0, 2.0, -1.0],)),
+    ("var of equals", lambda x: x.var(), ([2.0, 2.0, 2.0],)),
+    ("softmax, large", lambda x: x.softmax(0), ([900.0, -900.0, 899.0],)),
+    ("log_softmax, large", lambda x: x.log_softmax(0), ([900.0, -900.0, 899.0],)),
+    ("sigmoid, large", lambda x: x.sigmoid(), ([900.0, -900.0],)),
+    ("tanh, large", lambda x: x.tanh(), ([900.0, -900.0],)),
+    ("silu, large", rushlight.nn.functional.silu, ([900.0, -900.0],)),
+    ("gelu, large", rushlight.nn.functional.gelu, ([900.0, -900.0],)),
+    ("elu, large", rushlight.nn.functional.elu, ([900.0, -900.0],)),
+    ("softplus, large", rushlight.nn.functional.softplus, ([900.0, -900.0],)),
+    ("log_ndtr, large", rushlight.special.log_ndtr, ([900.0, 38.0, 37.0, 30.0],)),
+    (
+        "logit loss, large",
+        lambda x: ops.binary_cross_entropy_with_logits(x, TARGETS),
+        ([900.0, -900.0],),
+    ),
+]
+TARGETS = rushlight.tensor([1.0, 0.0], dtype=rushlight.float64)
+
+
+@pytest.mark.parametrize(
+    ("name", "run", "points"), SMOOTH_PLACES, ids=[p[0] for p in SMOOTH_PLACES]
+)
+def test_gradients_where_formulas_are_in_danger(
+    name: str, run: Callable[..., Any], points: Sequence[Any], rng: Any
+) -> None:
+    arrays = [np.array(values) for values in points]
+    case = Case(name, run, lambda _, *tensors: run(*tensors), None, (), ())
+    check(Function(case, arrays, contiguous, rng), rng, name)
