@@ -44,6 +44,21 @@ ELSEWHERE = {
     "test_dtypes.py": ("result_type",),
     "test_inplace_programs.py": ("as_strided",),
     "test_cuda.py": ("cuda",),
+    "test_layers.py": ("embedding", "embedding_bag", "native_dropout_backward"),
+    "layer_cases.py": (
+        "_native_batch_norm_legit", "_weight_norm", "adaptive_avg_pool1d", "adaptive_max_pool1d",
+        "affine_grid_generator", "alpha_dropout", "alpha_dropout_", "avg_pool1d", "batch_norm",
+        "bilinear", "celu", "celu_", "channel_shuffle", "conv1d", "conv2d", "conv3d", "conv_tbc",
+        "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution",
+        "cosine_similarity", "dropout_", "feature_alpha_dropout",
+        "feature_alpha_dropout_", "feature_dropout", "feature_dropout_", "grid_sampler",
+        "grid_sampler_2d", "grid_sampler_3d", "group_norm", "hardshrink", "instance_norm",
+        "layer_norm", "max_pool1d", "max_pool1d_with_indices", "max_pool2d", "max_pool3d",
+        "native_batch_norm", "native_channel_shuffle", "native_dropout",
+        "native_group_norm", "native_layer_norm", "norm_except_dim", "pairwise_distance", "pdist",
+        "pixel_shuffle", "pixel_unshuffle", "prelu", "relu_", "rms_norm", "rrelu", "rrelu_", "selu",
+        "selu_", "softshrink", "threshold", "threshold_",
+    ),
 }  # fmt: skip
 # Called by a public op that has its own cases.
 PARTS = {

@@ -4,7 +4,7 @@ Kernels over NumPy arrays, compiled for several instruction sets.
 from __future__ import annotations
 import collections.abc
 import typing
-__all__: list[str] = ['Generator', 'POINTWISE', 'abs', 'absolute_error', 'acos', 'acosh', 'adagrad_step', 'adam_step', 'add', 'all', 'amax', 'amin', 'any', 'any_integer', 'argmax', 'argmin', 'asin', 'asinh', 'assign', 'atan', 'atan2', 'atanh', 'avg_pool2d', 'avg_pool2d_backward', 'bernoulli', 'bernoulli_each', 'bitwise_and', 'bitwise_left_shift', 'bitwise_not', 'bitwise_or', 'bitwise_right_shift', 'bitwise_xor', 'cauchy', 'ceil', 'clamp', 'conv2d', 'conv2d_input_grad', 'conv2d_weight_grad', 'copy', 'copysign', 'cos', 'cosh', 'cross_entropy_of_logit', 'cross_entropy_of_probability', 'digamma', 'div', 'elu', 'elu_backward', 'empty', 'empty_cache', 'eq', 'erf', 'erfc', 'erfinv', 'execution_order', 'exp', 'exp2', 'expand', 'expm1', 'exponential', 'floor', 'floor_divide', 'fmax', 'fmin', 'fmod', 'frac', 'gcd', 'ge', 'gelu', 'gelu_backward', 'gelu_tanh', 'gelu_tanh_backward', 'geometric', 'get_num_threads', 'gt', 'heaviside', 'huber', 'hypot', 'isa', 'isfinite', 'isinf', 'isnan', 'lcm', 'ldexp', 'le', 'leaky_relu', 'leaky_relu_backward', 'lerp', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_normal', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logaddexp2', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logit', 'lt', 'matmul', 'max_pool2d', 'max_pool2d_backward', 'maximum', 'mean', 'memory_stats', 'minimum', 'mul', 'multinomial', 'multiply_add', 'nan_to_num', 'ne', 'neg', 'new_node', 'next_order', 'nextafter', 'nll_loss', 'nll_loss_backward', 'normal', 'poisson', 'pow', 'prod', 'promote_types', 'randint', 'randperm', 'reciprocal', 'record', 'relu', 'relu_backward', 'remainder', 'reset_peak_memory', 'result_type', 'rmsprop_step', 'round', 'rsqrt', 'scalar_name', 'set_cache_limit', 'set_default_floating', 'set_library', 'set_node', 'set_num_threads', 'set_tensor', 'sgd_step', 'sigmoid', 'sigmoid_backward', 'sign', 'signbit', 'silu', 'silu_backward', 'sin', 'sinc', 'sinh', 'site', 'softmax', 'softmax_backward', 'softplus', 'softplus_backward', 'special_xlog1py', 'sqrt', 'square', 'squared_error', 'sub', 'sum', 'tan', 'tanh', 'tanh_backward', 'trigamma', 'trunc', 'trunc_divide', 'uniform', 'var', 'watch_inference', 'where', 'wrap', 'xlogy']
+__all__: list[str] = ['Generator', 'POINTWISE', 'abs', 'absolute_error', 'acos', 'acosh', 'adagrad_step', 'adam_step', 'add', 'all', 'amax', 'amin', 'any', 'any_integer', 'argmax', 'argmin', 'asin', 'asinh', 'assign', 'atan', 'atan2', 'atanh', 'avg_pool2d', 'avg_pool2d_backward', 'bernoulli', 'bernoulli_each', 'bitwise_and', 'bitwise_left_shift', 'bitwise_not', 'bitwise_or', 'bitwise_right_shift', 'bitwise_xor', 'cauchy', 'ceil', 'clamp', 'copy', 'copysign', 'correlate2d', 'correlate2d_input_grad', 'correlate2d_weight_grad', 'cos', 'cosh', 'cross_entropy_of_logit', 'cross_entropy_of_probability', 'digamma', 'div', 'elu', 'elu_backward', 'empty', 'empty_cache', 'eq', 'erf', 'erfc', 'erfinv', 'execution_order', 'exp', 'exp2', 'expand', 'expm1', 'exponential', 'floor', 'floor_divide', 'fmax', 'fmin', 'fmod', 'frac', 'gcd', 'ge', 'gelu', 'gelu_backward', 'gelu_tanh', 'gelu_tanh_backward', 'geometric', 'get_num_threads', 'gt', 'hardswish', 'hardswish_backward', 'heaviside', 'huber', 'hypot', 'isa', 'isfinite', 'isinf', 'isnan', 'lcm', 'ldexp', 'le', 'leaky_relu', 'leaky_relu_backward', 'lerp', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_normal', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logaddexp2', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logit', 'lt', 'matmul', 'max_pool2d', 'max_pool2d_backward', 'maximum', 'mean', 'memory_stats', 'minimum', 'mish', 'mish_backward', 'mul', 'multinomial', 'multiply_add', 'nan_to_num', 'ne', 'neg', 'new_node', 'next_order', 'nextafter', 'nll_loss', 'nll_loss_backward', 'normal', 'normalized_channels', 'normalized_channels_backward', 'normalized_rows', 'normalized_rows_backward', 'poisson', 'pow', 'prod', 'promote_types', 'randint', 'randperm', 'reciprocal', 'record', 'relu', 'relu_backward', 'remainder', 'reset_peak_memory', 'result_type', 'rmsprop_step', 'round', 'rows_sum', 'rsqrt', 'scalar_name', 'set_cache_limit', 'set_default_floating', 'set_library', 'set_node', 'set_num_threads', 'set_tensor', 'sgd_step', 'sigmoid', 'sigmoid_backward', 'sign', 'signbit', 'silu', 'silu_backward', 'sin', 'sinc', 'sinh', 'site', 'softmax', 'softmax_backward', 'softplus', 'softplus_backward', 'special_xlog1py', 'sqrt', 'square', 'squared_error', 'sub', 'sum', 'tan', 'tanh', 'tanh_backward', 'trigamma', 'trunc', 'trunc_divide', 'uniform', 'var', 'watch_inference', 'where', 'wrap', 'xlogy']
 class Generator:
     """
     MT19937 with PyTorch's seeding, state and order of draws.
@@ -95,17 +95,17 @@ def ceil(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def clamp(x: typing.Any, y: typing.Any, z: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
-def conv2d(x: typing.Any, weight: typing.Any, bias: typing.Any, stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], dilation: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], groups: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
-    ...
-def conv2d_input_grad(g: typing.Any, weight: typing.Any, x_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], dilation: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], groups: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
-    ...
-def conv2d_weight_grad(g: typing.Any, x: typing.Any, weight_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], dilation: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], groups: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
-    ...
 def copy(x: typing.Any, dtype: typing.Any = None) -> typing.Any:
     """
     A contiguous copy, converted to `dtype`.
     """
 def copysign(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
+    ...
+def correlate2d(x: typing.Any, weight: typing.Any, bias: typing.Any, stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], dilation: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], groups: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
+    ...
+def correlate2d_input_grad(g: typing.Any, weight: typing.Any, x_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], dilation: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], groups: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
+    ...
+def correlate2d_weight_grad(g: typing.Any, x: typing.Any, weight_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], dilation: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex], groups: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
     ...
 def cos(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
@@ -187,6 +187,10 @@ def get_num_threads() -> int:
     """
 def gt(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def hardswish(x: typing.Any, out: typing.Any = None) -> typing.Any:
+    ...
+def hardswish_backward(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
+    ...
 def heaviside(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def huber(x: typing.Any, y: typing.Any, z: typing.Any, out: typing.Any = None) -> typing.Any:
@@ -267,6 +271,10 @@ def memory_stats() -> dict:
     """
 def minimum(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def mish(x: typing.Any, out: typing.Any = None) -> typing.Any:
+    ...
+def mish_backward(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
+    ...
 def mul(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def multinomial(weights: typing.Any, generator: Generator, samples: typing.SupportsInt | typing.SupportsIndex, replacement: bool) -> typing.Any:
@@ -296,6 +304,18 @@ def nll_loss(x: typing.Any, target: typing.Any, weight: typing.Any, ignore_index
 def nll_loss_backward(g: typing.Any, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], target: typing.Any, weight: typing.Any, ignore_index: typing.SupportsInt | typing.SupportsIndex, reduction: str, total_weight: typing.Any) -> typing.Any:
     ...
 def normal(out: typing.Any, generator: Generator, mean: typing.SupportsFloat | typing.SupportsIndex, std: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    ...
+def normalized_channels(x: typing.Any, weight: typing.Any, bias: typing.Any, eps: typing.SupportsFloat | typing.SupportsIndex) -> tuple:
+    """
+    The channels (dimension 1), their means and variances.
+    """
+def normalized_channels_backward(g: typing.Any, x: typing.Any, weight: typing.Any, bias: typing.Any, mean: typing.Any, var: typing.Any, eps: typing.SupportsFloat | typing.SupportsIndex, needs: tuple[bool, bool, bool]) -> tuple:
+    ...
+def normalized_rows(x: typing.Any, weight: typing.Any, bias: typing.Any, dims: typing.SupportsInt | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, center: bool) -> tuple:
+    """
+    The rows of the last `dims`, their means and 1 / deviations.
+    """
+def normalized_rows_backward(g: typing.Any, x: typing.Any, weight: typing.Any, bias: typing.Any, mean: typing.Any, rstd: typing.Any, dims: typing.SupportsInt | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, center: bool, needs: tuple[bool, bool, bool]) -> tuple:
     ...
 def poisson(rate: typing.Any, generator: Generator) -> typing.Any:
     ...
@@ -337,6 +357,10 @@ def rmsprop_step(params: list, grads: list, square_avgs: list, grad_avgs: typing
     """
 def round(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def rows_sum(g: typing.Any, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], index: typing.Any) -> typing.Any:
+    """
+    Zeros of `shape` with `g` added at the rows `index`.
+    """
 def rsqrt(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def scalar_name(dtype: typing.Any) -> str:
@@ -437,4 +461,4 @@ def wrap(array) -> typing.Any:
     """
 def xlogy(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
-POINTWISE: tuple = (('neg', 1, 'numeric'), ('abs', 1, 'numeric'), ('sign', 1, 'arithmetic'), ('square', 1, 'numeric'), ('floor', 1, 'numeric'), ('ceil', 1, 'numeric'), ('trunc', 1, 'numeric'), ('round', 1, 'numeric'), ('frac', 1, 'real'), ('reciprocal', 1, 'floating'), ('exp', 1, 'floating'), ('expm1', 1, 'floating'), ('exp2', 1, 'floating'), ('log', 1, 'floating'), ('log2', 1, 'floating'), ('log10', 1, 'floating'), ('log1p', 1, 'floating'), ('logit', 1, 'floating'), ('sqrt', 1, 'floating'), ('rsqrt', 1, 'floating'), ('sin', 1, 'floating'), ('cos', 1, 'floating'), ('tan', 1, 'floating'), ('sinc', 1, 'floating'), ('asin', 1, 'floating'), ('acos', 1, 'floating'), ('atan', 1, 'floating'), ('sinh', 1, 'floating'), ('cosh', 1, 'floating'), ('tanh', 1, 'floating'), ('asinh', 1, 'floating'), ('acosh', 1, 'floating'), ('atanh', 1, 'floating'), ('erf', 1, 'floating'), ('erfc', 1, 'floating'), ('erfinv', 1, 'floating'), ('lgamma', 1, 'floating'), ('digamma', 1, 'floating'), ('trigamma', 1, 'floating'), ('relu', 1, 'numeric'), ('sigmoid', 1, 'floating'), ('silu', 1, 'floating'), ('gelu', 1, 'floating'), ('gelu_tanh', 1, 'floating'), ('logical_not', 1, 'compare'), ('isnan', 1, 'compare'), ('isfinite', 1, 'compare'), ('isinf', 1, 'compare'), ('signbit', 1, 'compare'), ('bitwise_not', 1, 'bitwise'), ('add', 2, 'arithmetic'), ('sub', 2, 'numeric'), ('mul', 2, 'arithmetic'), ('div', 2, 'floating'), ('pow', 2, 'numeric'), ('maximum', 2, 'arithmetic'), ('minimum', 2, 'arithmetic'), ('fmax', 2, 'arithmetic'), ('fmin', 2, 'arithmetic'), ('heaviside', 2, 'arithmetic'), ('copysign', 2, 'floating'), ('nextafter', 2, 'real'), ('floor_divide', 2, 'numeric'), ('trunc_divide', 2, 'numeric'), ('remainder', 2, 'numeric'), ('fmod', 2, 'numeric'), ('gcd', 2, 'integral'), ('lcm', 2, 'integral'), ('atan2', 2, 'floating'), ('hypot', 2, 'real'), ('logaddexp', 2, 'real'), ('logaddexp2', 2, 'real'), ('xlogy', 2, 'floating'), ('special_xlog1py', 2, 'floating'), ('ldexp', 2, 'floating'), ('tanh_backward', 2, 'floating'), ('relu_backward', 2, 'floating'), ('sigmoid_backward', 2, 'floating'), ('silu_backward', 2, 'floating'), ('leaky_relu', 2, 'floating'), ('elu', 2, 'floating'), ('gelu_backward', 2, 'floating'), ('gelu_tanh_backward', 2, 'floating'), ('squared_error', 2, 'floating'), ('absolute_error', 2, 'floating'), ('cross_entropy_of_probability', 2, 'floating'), ('cross_entropy_of_logit', 2, 'floating'), ('eq', 2, 'compare'), ('ne', 2, 'compare'), ('lt', 2, 'compare'), ('le', 2, 'compare'), ('gt', 2, 'compare'), ('ge', 2, 'compare'), ('logical_and', 2, 'compare'), ('logical_or', 2, 'compare'), ('logical_xor', 2, 'compare'), ('bitwise_and', 2, 'bitwise'), ('bitwise_or', 2, 'bitwise'), ('bitwise_xor', 2, 'bitwise'), ('bitwise_left_shift', 2, 'integral'), ('bitwise_right_shift', 2, 'integral'), ('multiply_add', 3, 'numeric'), ('lerp', 3, 'real'), ('clamp', 3, 'numeric'), ('huber', 3, 'floating'), ('leaky_relu_backward', 3, 'floating'), ('elu_backward', 3, 'floating'), ('softplus', 3, 'floating'), ('softplus_backward', 4, 'floating'), ('nan_to_num', 4, 'real'))
+POINTWISE: tuple = (('neg', 1, 'numeric'), ('abs', 1, 'numeric'), ('sign', 1, 'arithmetic'), ('square', 1, 'numeric'), ('floor', 1, 'numeric'), ('ceil', 1, 'numeric'), ('trunc', 1, 'numeric'), ('round', 1, 'numeric'), ('frac', 1, 'real'), ('reciprocal', 1, 'floating'), ('exp', 1, 'floating'), ('expm1', 1, 'floating'), ('exp2', 1, 'floating'), ('log', 1, 'floating'), ('log2', 1, 'floating'), ('log10', 1, 'floating'), ('log1p', 1, 'floating'), ('logit', 1, 'floating'), ('sqrt', 1, 'floating'), ('rsqrt', 1, 'floating'), ('sin', 1, 'floating'), ('cos', 1, 'floating'), ('tan', 1, 'floating'), ('sinc', 1, 'floating'), ('asin', 1, 'floating'), ('acos', 1, 'floating'), ('atan', 1, 'floating'), ('sinh', 1, 'floating'), ('cosh', 1, 'floating'), ('tanh', 1, 'floating'), ('asinh', 1, 'floating'), ('acosh', 1, 'floating'), ('atanh', 1, 'floating'), ('erf', 1, 'floating'), ('erfc', 1, 'floating'), ('erfinv', 1, 'floating'), ('lgamma', 1, 'floating'), ('digamma', 1, 'floating'), ('trigamma', 1, 'floating'), ('relu', 1, 'numeric'), ('sigmoid', 1, 'floating'), ('mish', 1, 'floating'), ('hardswish', 1, 'floating'), ('silu', 1, 'floating'), ('gelu', 1, 'floating'), ('gelu_tanh', 1, 'floating'), ('logical_not', 1, 'compare'), ('isnan', 1, 'compare'), ('isfinite', 1, 'compare'), ('isinf', 1, 'compare'), ('signbit', 1, 'compare'), ('bitwise_not', 1, 'bitwise'), ('add', 2, 'arithmetic'), ('sub', 2, 'numeric'), ('mul', 2, 'arithmetic'), ('div', 2, 'floating'), ('pow', 2, 'numeric'), ('maximum', 2, 'arithmetic'), ('minimum', 2, 'arithmetic'), ('fmax', 2, 'arithmetic'), ('fmin', 2, 'arithmetic'), ('heaviside', 2, 'arithmetic'), ('copysign', 2, 'floating'), ('nextafter', 2, 'real'), ('floor_divide', 2, 'numeric'), ('trunc_divide', 2, 'numeric'), ('remainder', 2, 'numeric'), ('fmod', 2, 'numeric'), ('gcd', 2, 'integral'), ('lcm', 2, 'integral'), ('atan2', 2, 'floating'), ('hypot', 2, 'real'), ('logaddexp', 2, 'real'), ('logaddexp2', 2, 'real'), ('xlogy', 2, 'floating'), ('special_xlog1py', 2, 'floating'), ('ldexp', 2, 'floating'), ('tanh_backward', 2, 'floating'), ('relu_backward', 2, 'floating'), ('sigmoid_backward', 2, 'floating'), ('mish_backward', 2, 'floating'), ('hardswish_backward', 2, 'floating'), ('silu_backward', 2, 'floating'), ('leaky_relu', 2, 'floating'), ('elu', 2, 'floating'), ('gelu_backward', 2, 'floating'), ('gelu_tanh_backward', 2, 'floating'), ('squared_error', 2, 'floating'), ('absolute_error', 2, 'floating'), ('cross_entropy_of_probability', 2, 'floating'), ('cross_entropy_of_logit', 2, 'floating'), ('eq', 2, 'compare'), ('ne', 2, 'compare'), ('lt', 2, 'compare'), ('le', 2, 'compare'), ('gt', 2, 'compare'), ('ge', 2, 'compare'), ('logical_and', 2, 'compare'), ('logical_or', 2, 'compare'), ('logical_xor', 2, 'compare'), ('bitwise_and', 2, 'bitwise'), ('bitwise_or', 2, 'bitwise'), ('bitwise_xor', 2, 'bitwise'), ('bitwise_left_shift', 2, 'integral'), ('bitwise_right_shift', 2, 'integral'), ('multiply_add', 3, 'numeric'), ('lerp', 3, 'real'), ('clamp', 3, 'numeric'), ('huber', 3, 'floating'), ('leaky_relu_backward', 3, 'floating'), ('elu_backward', 3, 'floating'), ('softplus', 3, 'floating'), ('softplus_backward', 4, 'floating'), ('nan_to_num', 4, 'real'))

@@ -18,6 +18,7 @@ from rushlight.backend.indexing import *  # noqa: F403
 from rushlight.backend.indexing import write_at_
 from rushlight.backend.scattering import *  # noqa: F403
 from rushlight.backend.strided import *  # noqa: F403
+from rushlight.backend.windows import *  # noqa: F403
 
 Array = np.ndarray[Any, Any]
 
