@@ -30,10 +30,10 @@ def _p_norm_gradient(
     scale = _spread(K, K.where(flat, 0.0, scale), input_shape, dim)
     if p == 2:
         return K.mul(input, scale)
-    power = K.pow(K.abs(input), p - 1)
+    size = K.abs(input)
     if p < 1:
-        power = K.where(K.eq(input, 0), 0.0, power)
-    return K.mul(K.mul(K.sign(input), power), scale)
+        size = K.where(K.eq(input, 0), 1.0, size)  # its power would be infinite; the sign is 0
+    return K.mul(K.mul(K.sign(input), K.pow(size, p - 1)), scale)
 
 
 @op(
