@@ -9,7 +9,9 @@ import numpy as np
 
 from rushlight import _kernels
 from rushlight._kernels import *  # noqa: F403
+from rushlight.backend.along import *  # noqa: F403
 from rushlight.backend.common import *  # noqa: F403
+from rushlight.backend.counting import *  # noqa: F403
 
 Array = np.ndarray[Any, Any]
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight.ops import (  # noqa: F401 - imported for what they declare
     comparison,
+    counting,
     creation,
     index,
+    shims,
     joining,
     linalg,
     loss,
@@ -15,12 +17,16 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     pointwise,
     random,
     reduction,
+    scan,
     shape,
+    sorting,
+    statistics,
 )
 from rushlight.ops._registry import find, names
 
 if TYPE_CHECKING:
     from rushlight.ops.comparison import *  # noqa: F403
+    from rushlight.ops.counting import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
     from rushlight.ops.index import *  # noqa: F403
     from rushlight.ops.joining import *  # noqa: F403
@@ -30,7 +36,10 @@ if TYPE_CHECKING:
     from rushlight.ops.pointwise import *  # noqa: F403
     from rushlight.ops.random import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
+    from rushlight.ops.scan import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
+    from rushlight.ops.sorting import *  # noqa: F403
+    from rushlight.ops.statistics import *  # noqa: F403
 
 __all__ = ["find", "names"]
 

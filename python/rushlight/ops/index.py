@@ -168,6 +168,8 @@ Tensor.__setitem__ = _setitem  # type: ignore[method-assign]
 @composed()
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """The elements whose positions along `dim` are `indices`; the other sizes broadcast."""
+    from rushlight.ops.shims import gather
+
     if dim is None:
         return gather(input.reshape(-1), 0, indices.reshape(-1))
     if input.ndim != indices.ndim:
@@ -185,36 +187,3 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
 def _without(dim: int, tensor: Tensor) -> tuple[int, ...]:
     shape: tuple[int, ...] = tensor.shape
     return shape[:dim] + shape[dim + 1 :]
-
-
-@composed()
-def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
-    """``out[i][j] = input[index[i][j]][j]`` for ``dim = 0``, and likewise for other dimensions.
-
-    Args:
-        input: the source.
-        dim: the dimension that `index` counts along.
-        index: int64, with as many dimensions as `input`, nowhere larger apart from `dim`.
-        sparse_grad: not supported.
-
-    Raises:
-        RuntimeError: for an index of another type or number of dimensions, or out of bounds.
-    """
-    if sparse_grad:
-        raise NotImplementedError("gather(): sparse_grad=True is not supported")
-    positions = index._array
-    if positions.dtype.name not in ("int32", "int64"):
-        raise RuntimeError("gather(): Expected dtype int32/int64 for index")
-    if positions.ndim != input.ndim:
-        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
-    if input.ndim == 0:
-        return input.clone()
-    dim %= input.ndim
-    size = input._array.shape[dim]
-    if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= size):
-        raise RuntimeError(
-            f"index {int(positions.max())} is out of bounds for dimension {dim} with size {size}"
-        )
-    grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in positions.shape)])
-    grid[dim] = positions
-    return gathered(input, tuple(grid))
