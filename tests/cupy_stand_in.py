@@ -13,6 +13,7 @@ import importlib.machinery
 import math
 import operator
 import re
+import sys
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -199,12 +200,17 @@ def _inplace_add(self: ndarray, other: Any) -> ndarray:
 
 
 for _name in (
-    *("all", "any", "argmax", "argmin", "astype", "copy", "cumsum", "diagonal", "max", "min"),
-    *("prod", "reshape", "squeeze", "sum", "swapaxes", "transpose", "view"),
+    *("all", "any", "argmax", "argmin", "astype", "copy", "cumprod", "cumsum", "diagonal"),
+    *("max", "min", "prod", "reshape", "squeeze", "sum", "swapaxes", "transpose", "view"),
 ):
     setattr(ndarray, _name, _method(_name))
-for _name in ("add", "and", "eq", "ge", "gt", "le", "lt", "mul", "ne", "or", "sub", "truediv"):
+for _name in (
+    *("add", "and", "eq", "floordiv", "ge", "gt", "le", "lt", "mod", "mul", "ne", "or", "sub"),
+    "truediv",
+):
     setattr(ndarray, f"__{_name}__", _operator(getattr(operator, f"__{_name}__")))
+ndarray.__rsub__ = _operator(lambda x, y: y - x)  # type: ignore[attr-defined]
+ndarray.__array_namespace__ = lambda self: sys.modules["cupy"]  # type: ignore[attr-defined]
 ndarray.__iadd__ = _inplace_add  # type: ignore[attr-defined]
 
 
@@ -214,6 +220,14 @@ def _function(name: str) -> Callable[..., ndarray]:
         return _wrapped(getattr(np, name)(*bare, **kwargs), *args)
 
     return function
+
+
+def _argsort(x: ndarray, axis: int = -1) -> ndarray:
+    return _wrapped(np.argsort(x._host, axis, kind="stable"))  # CuPy knows no other sort
+
+
+def _nonzero(x: ndarray) -> tuple[ndarray, ...]:
+    return tuple(map(_wrapped, np.nonzero(x._host)))
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
@@ -419,7 +433,9 @@ def make() -> types.ModuleType:
         ElementwiseKernel=ElementwiseKernel,
         add=add,
         arange=_function("arange"),
+        argsort=_argsort,
         asarray=asarray,
+        bincount=_function("bincount"),
         broadcast_to=_function("broadcast_to"),
         concatenate=_function("concatenate"),
         cuda=types.SimpleNamespace(
@@ -430,11 +446,21 @@ def make() -> types.ModuleType:
             set_allocator=_set_allocator,
         ),
         empty=empty,
+        full=_function("full"),
         get_default_memory_pool=lambda: pool,
+        isin=_function("isin"),
+        lexsort=_function("lexsort"),
         lib=types.SimpleNamespace(stride_tricks=types.SimpleNamespace(as_strided=as_strided)),
+        logaddexp=_function("logaddexp"),
         matmul=_function("matmul"),
         may_share_memory=may_share_memory,
+        minimum=_function("minimum"),
         ndarray=ndarray,
+        nonzero=_nonzero,
+        ones=_function("ones"),
+        searchsorted=_function("searchsorted"),
+        take_along_axis=_function("take_along_axis"),
         where=_function("where"),
+        zeros=_function("zeros"),
     )
     return module

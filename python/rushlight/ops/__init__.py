@@ -9,7 +9,6 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     counting,
     creation,
     index,
-    shims,
     joining,
     linalg,
     loss,
@@ -19,6 +18,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     reduction,
     scan,
     shape,
+    shims,
     sorting,
     statistics,
 )

@@ -120,8 +120,7 @@ def isin(
         kinds = ", ".join(type(x).__name__ for x in (elements, test_elements))
         raise TypeError(f"isin() received an invalid combination of arguments - got ({kinds})")
     first, second = (
-        x if isinstance(x, Tensor) else tensors[0].new_tensor(x)
-        for x in (elements, test_elements)
+        x if isinstance(x, Tensor) else tensors[0].new_tensor(x) for x in (elements, test_elements)
     )
     return Tensor._wrap(kernels_of(first._array).isin(first._array, second._array, invert))
 
@@ -144,7 +143,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     x = input._array
     if x.dtype.kind not in "iu":
         name = LEGACY_NAMES[input.dtype.name]
-        raise NotImplementedError(f'"bincount_cpu" not implemented for \'{name}\'')
+        raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{name}'")
     if minlength < 0:
         raise RuntimeError("minlength should be >= 0")
     if x.ndim != 1 or (x.size and int(x.min()) < 0):
@@ -202,9 +201,7 @@ def histc(input: Tensor, bins: int = 100, min: Number = 0, max: Number = 0) -> T
 Edges = list[Tensor]
 
 
-def _edges(
-    name: str, points: Tensor, bins: Any, range: Sequence[float] | None
-) -> Edges:
+def _edges(name: str, points: Tensor, bins: Any, range: Sequence[float] | None) -> Edges:
     """The edges of the bins in each dimension."""
     if points.shape[-1] != len(bins):
         raise RuntimeError(
@@ -245,9 +242,7 @@ def _outer_edges(x: Tensor, d: int, range: Sequence[float] | None) -> tuple[floa
     return (low - 0.5, high + 0.5) if low == high else (low, high)
 
 
-def _histogram(
-    points: Tensor, edges: Edges, weight: Tensor | None, density: bool
-) -> Tensor:
+def _histogram(points: Tensor, edges: Edges, weight: Tensor | None, density: bool) -> Tensor:
     """The counts, or sums of weights, of points in the boxes that edges along each axis make."""
     sizes = [edge.numel() - 1 for edge in edges]
     inside, flat = None, None

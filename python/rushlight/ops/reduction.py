@@ -154,8 +154,8 @@ def _without_nan(K: Any, input: Any) -> Any:
 
 
 @op(
-    input=lambda K, g, input, input_shape, dim: K.where(
-        K.isnan(input), 0.0, spread(K, g, input_shape, dim)
+    input=lambda K, g, input, input_shape, dim: K.mul(
+        spread(K, g, input_shape, dim), K.logical_not(K.isnan(input))
     ),
     forward=lambda K, input, dim, keepdim, dtype: _in_type(
         K, K.sum, _without_nan(K, input), dtype, dim, keepdim

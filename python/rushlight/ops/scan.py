@@ -48,7 +48,9 @@ def running_product(input: Tensor, dim: int, reverse: bool = False) -> Tensor:
 
 
 @op(
-    factor=lambda K, g, factor, out, dim, reverse: _factor_gradient(K, g, factor, out, dim, reverse),
+    factor=lambda K, g, factor, out, dim, reverse: _factor_gradient(
+        K, g, factor, out, dim, reverse
+    ),
     term=lambda K, g, factor, dim, reverse: K.recurrence(factor, g, dim, not reverse),
     method=False,
 )

@@ -40,7 +40,7 @@ def variance(input: Tensor, dim: Dims, keepdim: bool, correction: float) -> Tens
 
 
 def _dims_and_correction(
-    name: str, dim: Any, unbiased: bool | None, correction: float | None
+    name: str, input: Tensor, dim: Any, unbiased: bool | None, correction: float | None
 ) -> tuple[Dims, float]:
     if isinstance(dim, bool):
         dim, unbiased = None, dim
@@ -50,6 +50,12 @@ def _dims_and_correction(
         )
     if correction is None:
         correction = 1.0 if unbiased is None else float(unbiased)
+    if elements(input._array.shape, dim) <= correction:
+        warnings.warn(
+            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
+            "reduction factor (input numel divided by output numel).",
+            stacklevel=4,
+        )
     return dim, float(correction)
 
 
@@ -93,7 +99,7 @@ def var(
     Raises:
         TypeError: for both `unbiased` and `correction`.
     """
-    dim, correction = _dims_and_correction("var", dim, unbiased, correction)
+    dim, correction = _dims_and_correction("var", input, dim, unbiased, correction)
     return variance(input, dim, keepdim, correction)
 
 
@@ -108,7 +114,7 @@ def std(
     correction: float | None = None,
 ) -> Tensor:
     """The standard deviation; see `var`. The gradient where it is 0 is 0."""
-    dim, correction = _dims_and_correction("std", dim, unbiased, correction)
+    dim, correction = _dims_and_correction("std", input, dim, unbiased, correction)
     return deviation(input, dim, keepdim, correction)
 
 
@@ -123,7 +129,7 @@ def var_mean(
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The variance and the mean; see `var`."""
-    dim, correction = _dims_and_correction("var_mean", dim, unbiased, correction)
+    dim, correction = _dims_and_correction("var_mean", input, dim, unbiased, correction)
     return variance(input, dim, keepdim, correction), mean(input, dim, keepdim)
 
 
@@ -138,7 +144,7 @@ def std_mean(
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The standard deviation and the mean; see `var`."""
-    dim, correction = _dims_and_correction("std_mean", dim, unbiased, correction)
+    dim, correction = _dims_and_correction("std_mean", input, dim, unbiased, correction)
     return deviation(input, dim, keepdim, correction), mean(input, dim, keepdim)
 
 
@@ -147,8 +153,10 @@ def std_mean(
 
 def _weights(name: str, weights: Tensor, observations: int, integral: bool) -> Tensor:
     if weights.ndim > 1:
-        raise RuntimeError(f"cov(): expected {name} to have one or fewer dimensions but got "
-                           f"{name} with {weights.ndim} dimensions")
+        raise RuntimeError(
+            f"cov(): expected {name} to have one or fewer dimensions but got "
+            f"{name} with {weights.ndim} dimensions"
+        )
     if weights.is_floating_point() is integral or weights.dtype.name == "bool":
         kind = "integral" if integral else "floating point"
         raise RuntimeError(
