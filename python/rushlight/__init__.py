@@ -38,6 +38,15 @@ from rushlight.dtypes import (
     uint8,
 )
 from rushlight.errors import OutOfMemoryError
+from rushlight.layouts import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    layout,
+    memory_format,
+    preserve_format,
+    strided,
+)
 from rushlight.ops._registry import find, names
 from rushlight.random import (
     Generator,
@@ -55,7 +64,7 @@ from rushlight.tensor import Size, Tensor
 globals()["tensor"] = find("tensor")
 
 if TYPE_CHECKING:
-    from rushlight import autograd, cuda, nn, optim, random, utils
+    from rushlight import autograd, cuda, nn, optim, random, signal, utils
     from rushlight.printing import set_printoptions
 
 __all__ = [
@@ -66,6 +75,9 @@ __all__ = [
     "__version__",
     "autograd",
     "bool",
+    "channels_last",
+    "channels_last_3d",
+    "contiguous_format",
     "cuda",
     "default_generator",
     "device",
@@ -86,11 +98,14 @@ __all__ = [
     "int32",
     "int64",
     "is_grad_enabled",
+    "layout",
     "long",
     "manual_seed",
+    "memory_format",
     "nn",
     "no_grad",
     "optim",
+    "preserve_format",
     "random",
     "seed",
     "set_default_dtype",
@@ -98,13 +113,15 @@ __all__ = [
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",
+    "signal",
+    "strided",
     "uint8",
     "utils",
     *names(),
 ]
 
 # Imported at first use: a program that does not need them should not wait for them.
-_LAZY_MODULES = ("cuda", "nn", "optim", "utils")
+_LAZY_MODULES = ("cuda", "nn", "optim", "signal", "utils")
 _LAZY_NAMES = {"set_printoptions": "rushlight.printing"}
 
 

@@ -14,7 +14,7 @@ from rushlight import dtypes
 from rushlight.autograd.node import AccumulateGrad, Edge, Extras, Node
 from rushlight.backend import array_device, device_kernels
 from rushlight.devices import device
-from rushlight.size import Size
+from rushlight.size import Size, wrap
 
 __all__ = ["Size", "Tensor"]
 
@@ -99,7 +99,7 @@ class Tensor:
         """The shape, or the size of dimension `dim`."""
         if dim is None:
             return self.shape
-        return self._array.shape[_checked_dim(dim, self.ndim)]
+        return self._array.shape[wrap(dim, self.ndim, scalar=False)]
 
     def numel(self) -> int:
         """The number of elements."""
@@ -137,7 +137,7 @@ class Tensor:
         """The steps, in elements, from one index to the next, of all dimensions or of `dim`."""
         size = self._array.itemsize
         strides = tuple(s // size for s in self._array.strides)
-        return strides if dim is None else strides[_checked_dim(dim, self.ndim)]
+        return strides if dim is None else strides[wrap(dim, self.ndim, scalar=False)]
 
     def data_ptr(self) -> int:
         """The address of the first element."""
@@ -455,15 +455,6 @@ class Tensor:
         def __le__(self, other: Any) -> Tensor: ...
         def __gt__(self, other: Any) -> Tensor: ...
         def __ge__(self, other: Any) -> Tensor: ...
-
-
-def _checked_dim(dim: int, ndim: int) -> int:
-    if not -ndim <= dim < ndim:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-max(ndim, 1)}, "
-            f"{max(ndim, 1) - 1}], but got {dim})"
-        )
-    return dim
 
 
 def _check_grad(tensor: Tensor, grad: Tensor) -> None:

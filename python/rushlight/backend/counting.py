@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.backend.along import namespace
+from rushlight.backend.common import namespace
 
 __all__ = ["bincount", "isin", "lexical_order", "most_frequent", "runs", "searchsorted", "shifted"]
 

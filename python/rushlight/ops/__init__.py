@@ -6,40 +6,62 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight.ops import (  # noqa: F401 - imported for what they declare
     comparison,
+    copies,
     counting,
     creation,
+    facts,
+    gathering,
     index,
+    interchange,
     joining,
+    layout,
     linalg,
     loss,
     nn,
     pointwise,
     random,
+    ranges,
+    rearrange,
     reduction,
     scan,
+    scattering,
     shape,
     shims,
     sorting,
+    stacking,
     statistics,
+    views,
+    windows,
 )
 from rushlight.ops._registry import find, names
 
 if TYPE_CHECKING:
     from rushlight.ops.comparison import *  # noqa: F403
+    from rushlight.ops.copies import *  # noqa: F403
     from rushlight.ops.counting import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
+    from rushlight.ops.facts import *  # noqa: F403
+    from rushlight.ops.gathering import *  # noqa: F403
     from rushlight.ops.index import *  # noqa: F403
+    from rushlight.ops.interchange import *  # noqa: F403
     from rushlight.ops.joining import *  # noqa: F403
+    from rushlight.ops.layout import *  # noqa: F403
     from rushlight.ops.linalg import *  # noqa: F403
     from rushlight.ops.loss import *  # noqa: F403
     from rushlight.ops.nn import *  # noqa: F403
     from rushlight.ops.pointwise import *  # noqa: F403
     from rushlight.ops.random import *  # noqa: F403
+    from rushlight.ops.ranges import *  # noqa: F403
+    from rushlight.ops.rearrange import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
     from rushlight.ops.scan import *  # noqa: F403
+    from rushlight.ops.scattering import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
     from rushlight.ops.sorting import *  # noqa: F403
+    from rushlight.ops.stacking import *  # noqa: F403
     from rushlight.ops.statistics import *  # noqa: F403
+    from rushlight.ops.views import *  # noqa: F403
+    from rushlight.ops.windows import *  # noqa: F403
 
 __all__ = ["find", "names"]
 

@@ -13,7 +13,7 @@ from rushlight.backend import kernels_of
 from rushlight.dtypes import LEGACY_NAMES
 from rushlight.ops._keywords import numpy_keywords
 from rushlight.ops._registry import composed
-from rushlight.ops.creation import linspace
+from rushlight.ops.ranges import linspace
 from rushlight.ops.pointwise import Number
 from rushlight.ops.shape import wrap
 from rushlight.tensor import Tensor

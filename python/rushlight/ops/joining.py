@@ -9,7 +9,7 @@ from rushlight.autograd.grad_mode import state as grad_state
 from rushlight.autograd.node import Edge, Node, next_order
 from rushlight.backend import kernels_of
 from rushlight.ops._registry import composed
-from rushlight.ops.shape import wrap
+from rushlight.size import wrap
 from rushlight.tensor import Tensor
 
 

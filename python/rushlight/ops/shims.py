@@ -4,33 +4,10 @@ import math
 from typing import Any
 
 from rushlight.dtypes import dtype as DType
-from rushlight.ops._registry import composed, op
+from rushlight.ops._registry import op
 from rushlight.ops.reduction import Dims, spread
 from rushlight.ops.shape import wrap
 from rushlight.tensor import Tensor
-
-
-@op(input=lambda K, g: g, index=None, src=lambda K, g, dim, index: K.gather(g, dim, index))
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """."""
-
-
-@op(
-    input=lambda K, g, input_shape, dim, index: K.scatter_add(
-        K.new_zeros(g, input_shape), dim, index, g
-    ),
-    index=None,
-    forward=lambda K, input, dim, index: K.gather(input, dim, index),
-)
-def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
-    """."""
-
-
-@composed(method=False)
-def new_zeros(input: Tensor, shape: Any) -> Tensor:
-    from rushlight.backend import kernels_of
-
-    return Tensor._wrap(kernels_of(input._array).new_zeros(input._array, shape))
 
 
 def _p_norm(K: Any, input: Any, p: float, dim: Dims, keepdim: bool) -> Any:
@@ -162,9 +139,3 @@ def _check_identity(x: Tensor, ord: float, dim: Dims) -> None:
     )
 
 
-@composed()
-def diagonal(input: Tensor) -> Tensor:
-    import numpy as np
-
-    n = np.arange(input.shape[0])
-    return input[n, n]
