@@ -74,9 +74,12 @@ py::object selected(py::handle input, int64_t dim, int64_t first, int64_t last, 
                    const Buffer<char> scratch(2 * n * loops.item_bytes);
                    for (int64_t r = 0; r < run; ++r) {
                      const OrderRow row{n,
-                                        data[2] + r * strides[2], x.strides[axis],
-                                        data[0] + r * strides[0], values.strides[axis],
-                                        data[1] + r * strides[1], indices.strides[axis]};
+                                        data[2] + r * strides[2],
+                                        x.strides[axis],
+                                        data[0] + r * strides[0],
+                                        values.strides[axis],
+                                        data[1] + r * strides[1],
+                                        indices.strides[axis]};
                      loops.order(rule, row, first, last, scratch);
                    }
                  });

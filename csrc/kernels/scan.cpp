@@ -125,7 +125,7 @@ void recurrence(int64_t n, int64_t lanes, const Steps* operands) {
 
 template <class T>
 ScanLoops loops() {
-  ScanLoops table{scan<Sum, T>,     scan<Product, T>, nullptr, extreme<T, true>,
+  ScanLoops table{scan<Sum, T>,      scan<Product, T>, nullptr, extreme<T, true>,
                   extreme<T, false>, nullptr,          nullptr};
   if constexpr (std::is_floating_point_v<T>) {
     table.logsumexp = scan<LogSumExp, T>;

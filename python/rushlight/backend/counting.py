@@ -45,7 +45,7 @@ def lexical_order(rows: Array) -> Array:
 
 
 def most_frequent(values: Array, positions: Array, dim: int) -> tuple[Array, Array]:
-    """The most frequent of sorted elements along `dim`, the first of several, and its last place."""
+    """The most frequent of sorted elements along `dim`, the least of several; its last place."""
     if values.ndim == 0:
         return values, positions
     xp = namespace(values)

@@ -18,6 +18,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     linalg,
     loss,
     nn,
+    norms,
     pointwise,
     random,
     ranges,
@@ -26,7 +27,6 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     scan,
     scattering,
     shape,
-    shims,
     sorting,
     stacking,
     statistics,
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from rushlight.ops.linalg import *  # noqa: F403
     from rushlight.ops.loss import *  # noqa: F403
     from rushlight.ops.nn import *  # noqa: F403
+    from rushlight.ops.norms import *  # noqa: F403
     from rushlight.ops.pointwise import *  # noqa: F403
     from rushlight.ops.random import *  # noqa: F403
     from rushlight.ops.ranges import *  # noqa: F403

@@ -13,8 +13,8 @@ from rushlight.backend import kernels_of
 from rushlight.dtypes import LEGACY_NAMES
 from rushlight.ops._keywords import numpy_keywords
 from rushlight.ops._registry import composed
-from rushlight.ops.ranges import linspace
 from rushlight.ops.pointwise import Number
+from rushlight.ops.ranges import linspace
 from rushlight.ops.shape import wrap
 from rushlight.tensor import Tensor
 

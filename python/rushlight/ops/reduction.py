@@ -33,6 +33,7 @@ def spread(K: Any, g: Any, shape: tuple[int, ...], dim: Dims) -> Any:
 
 
 def elements(shape: tuple[int, ...], dim: Dims) -> int:
+    """How many elements take part in each result."""
     return math.prod(shape) // (math.prod(kept_shape(shape, dim)) or 1)
 
 

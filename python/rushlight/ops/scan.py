@@ -47,10 +47,14 @@ def running_product(input: Tensor, dim: int, reverse: bool = False) -> Tensor:
     """The products of all elements so far along `dim`, from the end if `reverse`."""
 
 
+def _factor_gradient(K: Any, g: Any, factor: Any, out: Any, dim: int, reverse: bool) -> Any:
+    adjoint = K.recurrence(factor, g, dim, not reverse)
+    later, earlier = (out, adjoint) if reverse else (adjoint, out)
+    return K.mul(later, K.shifted(earlier, dim, 1, 0.0))
+
+
 @op(
-    factor=lambda K, g, factor, out, dim, reverse: _factor_gradient(
-        K, g, factor, out, dim, reverse
-    ),
+    factor=_factor_gradient,
     term=lambda K, g, factor, dim, reverse: K.recurrence(factor, g, dim, not reverse),
     method=False,
 )
@@ -59,12 +63,6 @@ def recurrence(factor: Tensor, term: Tensor, dim: int, reverse: bool = False) ->
 
     If `reverse`, its adjoint ``out[i] = term[i] + factor[i + 1] * out[i + 1]``.
     """
-
-
-def _factor_gradient(K: Any, g: Any, factor: Any, out: Any, dim: int, reverse: bool) -> Any:
-    adjoint = K.recurrence(factor, g, dim, not reverse)
-    later, earlier = (out, adjoint) if reverse else (adjoint, out)
-    return K.mul(later, K.shifted(earlier, dim, 1, 0.0))
 
 
 @op(input=lambda K, g, dim, steps: K.shifted(g, dim, -steps, 0.0), method=False)

@@ -378,7 +378,7 @@ def _moved(tensor: Tensor, source: int, target: int) -> Tensor:
 
 
 def _ranks(values: Tensor, fractions: Tensor, skip_nan: bool) -> Tensor:
-    """Where the quantiles lie among the sorted elements; at the last one, a NaN, if there is one."""
+    """Where the quantiles lie among sorted elements; at the last one where that is a NaN."""
     if skip_nan:
         last = values.isnan().logical_not().sum(-1, True) - 1
         return (fractions * last).clamp(min=0)

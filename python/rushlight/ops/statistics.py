@@ -11,10 +11,10 @@ from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argume
 from rushlight.ops._keywords import numpy_keywords
 from rushlight.ops._registry import composed, op
 from rushlight.ops.linalg import matmul
+from rushlight.ops.norms import vector_norm
 from rushlight.ops.pointwise import Number, where
 from rushlight.ops.reduction import Dims, elements, mean, spread
 from rushlight.ops.shape import wrap
-from rushlight.ops.shims import vector_norm
 from rushlight.tensor import Tensor
 
 # ---- Moments ----
@@ -50,7 +50,7 @@ def _dims_and_correction(
         )
     if correction is None:
         correction = 1.0 if unbiased is None else float(unbiased)
-    if elements(input._array.shape, dim) <= correction:
+    if input.is_floating_point() and elements(input._array.shape, dim) <= correction:
         warnings.warn(
             f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
             "reduction factor (input numel divided by output numel).",
@@ -260,26 +260,22 @@ def norm(
 
     Args:
         input: of a floating type.
-        p: any number, ``"fro"`` for 2, or ``"nuc"`` for the sum of a matrix's singular values.
+        p: any number, or ``"fro"`` for 2.
         dim: a dimension, several, or None for all.
         keepdim: keep reduced dimensions with size 1.
         dtype: convert the elements first.
+
+    Raises:
+        NotImplementedError: for ``"nuc"``.
+        RuntimeError: for another type or word, and for the extremes of nothing.
     """
-    dims = dim if isinstance(dim, int) or dim is None else tuple(dim)
-    few = not isinstance(dims, tuple) or len(dims) <= 2
-    if isinstance(p, str) and not (p == "fro" and few):
-        if dims is None:
-            dims = tuple(range(input.ndim))
-        return matrix_norm(input, p, dims, keepdim, dtype=dtype)
+    if p == "nuc":
+        raise NotImplementedError(f"norm(): p={p!r} is not supported")
+    if isinstance(p, str) and p != "fro":
+        raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
     if isinstance(p, Tensor):
         p = p.item()
-    return vector_norm(input, 2 if p in ("fro", None) else p, dims, keepdim, dtype=dtype)
-
-
-@composed()
-def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
-    """The p-norm of the difference of two tensors, which broadcast."""
-    return vector_norm(input - other, p)
+    return vector_norm(input, 2 if p in ("fro", None) else p, dim, keepdim, dtype=dtype)
 
 
 @composed()

@@ -1,10 +1,13 @@
+"""Norms of vectors, and distances between them."""
+
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from rushlight.dtypes import dtype as DType
-from rushlight.ops._registry import op
+from rushlight.dtypes import LEGACY_NAMES
+from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argument's name
+from rushlight.ops._registry import composed, op
 from rushlight.ops.reduction import Dims, spread
 from rushlight.ops.shape import wrap
 from rushlight.tensor import Tensor
@@ -98,18 +101,19 @@ def as_floating(name: str, x: Tensor, dtype: DType | None) -> Tensor:
     """
     if not x.is_floating_point():
         raise RuntimeError(
-            f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name}"
+            f"{name}: Expected a floating point or complex tensor as input. Got "
+            f"{LEGACY_NAMES[x.dtype.name]}"
         )
     if dtype is None or dtype is x.dtype:
         return x
     if not dtype.is_floating_point:
         raise RuntimeError(
-            f"{name}: dtype should be floating point or complex, but got {dtype.name}"
+            f"{name}: dtype should be floating point or complex, but got {LEGACY_NAMES[dtype.name]}"
         )
     if dtype.itemsize < x.dtype.itemsize:
         raise RuntimeError(
-            f"{name}: the dtype of the input ({x.dtype.name}) should be convertible without "
-            f"narrowing to the specified dtype ({dtype.name})"
+            f"{name}: the dtype of the input ({LEGACY_NAMES[x.dtype.name]}) should be convertible "
+            f"without narrowing to the specified dtype ({LEGACY_NAMES[dtype.name]})"
         )
     return x.to(dtype)
 
@@ -139,3 +143,7 @@ def _check_identity(x: Tensor, ord: float, dim: Dims) -> None:
     )
 
 
+@composed()
+def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
+    """The p-norm of the difference of two tensors, which broadcast."""
+    return vector_norm(input - other, p)
