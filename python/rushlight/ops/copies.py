@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from rushlight import dtypes
 from rushlight.ops import index, shape, views
 from rushlight.ops._registry import composed
 from rushlight.tensor import Tensor
@@ -53,6 +54,13 @@ def _alias(input: Tensor) -> Tensor:
     return index.aliased(input, ())
 
 
+def _view(input: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+    """A view where strides allow one; of a copy, else."""
+    if dtype is not None or isinstance(size[0], dtypes.dtype):
+        return input.view(*size, dtype=dtype)
+    return shape.reshape(input, *size)
+
+
 for _name, _take in {
     "alias": _alias,
     "detach": Tensor.detach,
@@ -69,7 +77,7 @@ for _name, _take in {
     "unbind": shape.unbind,
     "unfold": views.unfold,
     "unsqueeze": shape.unsqueeze,
-    "view": Tensor.view,
+    "view": _view,
 }.items():
     _copy(_name, _take)
 _copy("narrow", shape.narrow)

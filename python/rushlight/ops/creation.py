@@ -35,13 +35,14 @@ def finish(
         array = device_kernels(device).asarray(array)
     tensor = Tensor._wrap(array)
     if out is not None:
-        return _written(out, tensor)
+        return into(out, tensor)
     if requires_grad:
         tensor.requires_grad = True
     return tensor
 
 
-def _written(out: Tensor, result: Tensor) -> Tensor:
+def into(out: Tensor, result: Tensor) -> Tensor:
+    """Writes a result over a tensor, which is resized and returned."""
     if result.is_floating_point() and not out.is_floating_point():
         raise errors.wrong_out_type(result._array.dtype, out._array.dtype)
     if out.shape != result.shape:

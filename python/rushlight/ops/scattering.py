@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from rushlight.backend.common import outside
 from rushlight.backend.indexing import check_source
 from rushlight.ops._registry import composed, op
+from rushlight.ops.creation import into
 from rushlight.ops.pointwise import Number
+from rushlight.ops.views import broadcast_shapes
 from rushlight.size import wrap
 from rushlight.tensor import Tensor
 
@@ -300,17 +300,19 @@ def take_along_dim(
             f"torch.take_along_dim(): dtype of indices should be Long but got {indices.dtype}"
         )
     if dim is None:
-        return gather(input.reshape(-1), 0, indices.reshape(-1), out=out)
+        input, indices, dim = input.reshape(-1), indices.reshape(-1), 0
     if input.ndim != indices.ndim:
         raise RuntimeError(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, "
             f"but got {input.ndim} dimensions for input, and {indices.ndim} dimensions for indices"
         )
     dim = wrap(dim, input.ndim)
-    sizes = list(np.broadcast_shapes(_without(dim, input), _without(dim, indices)))
+    sizes = list(broadcast_shapes(_without(dim, input), _without(dim, indices)))
     own, taken = input._array.shape[dim], indices._array.shape[dim]
     source = input.expand(*sizes[:dim], own, *sizes[dim:])
-    return gather(source, dim, indices.expand(*sizes[:dim], taken, *sizes[dim:]))
+    places = indices.expand(*sizes[:dim], taken, *sizes[dim:])
+    result = gather(source, dim, (places < 0) * own + places)
+    return result if out is None else into(out, result)
 
 
 def _without(dim: int, tensor: Tensor) -> tuple[int, ...]:
