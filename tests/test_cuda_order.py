@@ -56,8 +56,8 @@ def test_recurrence(device: Device, reverse: bool) -> None:
 
 def test_counting(device: Device) -> None:
     rows = np.array([[1, 2], [1, 2], [0, 5], [1, 2], [1, 1]])
-    device.agree("runs", rows)
-    device.agree("runs", np.zeros((0,)))
+    device.agree("runs", rows, True)
+    device.agree("runs", np.zeros((0,)), True)
     device.agree("lexical_order", rows)
     device.agree("most_frequent", np.sort(TIES[:, [0, 2, 3]]), np.array([[0, 1, 2]] * 2), 1)
     device.agree("bincount", rows.reshape(-1), None, 9)

@@ -1,5 +1,7 @@
 #include "kernels/order.h"
 
+#include <string_view>
+
 #include "bind/arrays.h"
 #include "strided.h"
 
@@ -10,14 +12,14 @@ namespace {
 constexpr int64_t kGrainOrder = kGrain / 16;
 
 KeyRule key_rule(DType dtype, bool descending) {
-  switch (dtype) {
-    case DType::kFloat32:
-      return {true, 0x7f800000, descending};
-    case DType::kFloat64:
-      return {true, 0x7ff0000000000000, descending};
-    default:
-      return {dtype != DType::kBool && dtype != DType::kUint8, 0, descending};
-  }
+  const std::string_view name = dtype_name(dtype);
+  const bool is_signed = name != "bool" && name.front() != 'u';
+  const uint64_t infinity = name == "float16"    ? 0x7c00
+                            : name == "bfloat16" ? 0x7f80
+                            : name == "float32"  ? 0x7f800000
+                            : name == "float64"  ? 0x7ff0000000000000
+                                                 : 0;
+  return {is_signed, infinity, descending};
 }
 
 const OrderLoops& loops_of(const Array& x, int64_t n) {

@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kInsertion = 48;  // shorter rows are sorted by insertion
 constexpr int kBuckets = 256;
 constexpr int64_t kSortAbove = 16;  // a larger part of a row than 1 / 16 is found by sorting it all
-constexpr int64_t kLeastCapacity = 256;
+constexpr int64_t kLeastCapacity = 64;
 
 template <class U>
 struct Item {

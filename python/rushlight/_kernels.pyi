@@ -4,7 +4,7 @@ Kernels over NumPy arrays, compiled for several instruction sets.
 from __future__ import annotations
 import collections.abc
 import typing
-__all__: list[str] = ['Generator', 'POINTWISE', 'abs', 'absolute_error', 'acos', 'adagrad_step', 'adam_step', 'add', 'all', 'amax', 'amin', 'any', 'any_integer', 'argmax', 'argmin', 'asin', 'assign', 'atan', 'atan2', 'avg_pool2d', 'avg_pool2d_backward', 'bernoulli', 'bernoulli_each', 'bitwise_and', 'bitwise_not', 'bitwise_or', 'bitwise_xor', 'cauchy', 'ceil', 'clamp', 'conv2d', 'conv2d_input_grad', 'conv2d_weight_grad', 'copy', 'cos', 'cosh', 'cross_entropy_of_logit', 'cross_entropy_of_probability', 'div', 'elu', 'elu_backward', 'empty', 'empty_cache', 'eq', 'erf', 'erfc', 'exp', 'expand', 'expm1', 'exponential', 'floor', 'floor_divide', 'ge', 'gelu', 'gelu_backward', 'gelu_tanh', 'gelu_tanh_backward', 'geometric', 'get_num_threads', 'gt', 'huber', 'isa', 'isfinite', 'isnan', 'le', 'leaky_relu', 'leaky_relu_backward', 'lerp', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_normal', 'log_softmax', 'log_softmax_backward', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'lt', 'matmul', 'max_pool2d', 'max_pool2d_backward', 'maximum', 'mean', 'memory_stats', 'minimum', 'mul', 'multinomial', 'multiply_add', 'ne', 'neg', 'nll_loss', 'nll_loss_backward', 'normal', 'poisson', 'pow', 'prod', 'randint', 'randperm', 'reciprocal', 'relu', 'relu_backward', 'remainder', 'reset_peak_memory', 'result_type', 'rmsprop_step', 'round', 'rsqrt', 'set_cache_limit', 'set_default_floating', 'set_num_threads', 'sgd_step', 'sigmoid', 'sigmoid_backward', 'sign', 'silu', 'silu_backward', 'sin', 'sinh', 'softmax', 'softmax_backward', 'softplus', 'softplus_backward', 'sqrt', 'square', 'squared_error', 'sub', 'sum', 'tan', 'tanh', 'tanh_backward', 'trunc', 'uniform', 'var', 'where']
+__all__: list[str] = ['Generator', 'POINTWISE', 'abs', 'absolute_error', 'acos', 'adagrad_step', 'adam_step', 'add', 'all', 'amax', 'amin', 'any', 'any_integer', 'argmax', 'argmin', 'asin', 'assign', 'atan', 'atan2', 'avg_pool2d', 'avg_pool2d_backward', 'bernoulli', 'bernoulli_each', 'bitwise_and', 'bitwise_not', 'bitwise_or', 'bitwise_xor', 'cauchy', 'ceil', 'clamp', 'conv2d', 'conv2d_input_grad', 'conv2d_weight_grad', 'copy', 'cos', 'cosh', 'cross_entropy_of_logit', 'cross_entropy_of_probability', 'div', 'elu', 'elu_backward', 'empty', 'empty_cache', 'eq', 'erf', 'erfc', 'exp', 'expand', 'expm1', 'exponential', 'floor', 'floor_divide', 'ge', 'gelu', 'gelu_backward', 'gelu_tanh', 'gelu_tanh_backward', 'geometric', 'get_num_threads', 'gt', 'huber', 'isa', 'isfinite', 'isnan', 'le', 'leaky_relu', 'leaky_relu_backward', 'lerp', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_normal', 'log_softmax', 'log_softmax_backward', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'lt', 'matmul', 'max_pool2d', 'max_pool2d_backward', 'maximum', 'mean', 'memory_stats', 'minimum', 'mul', 'multinomial', 'multiply_add', 'ne', 'neg', 'nll_loss', 'nll_loss_backward', 'normal', 'ordered', 'poisson', 'pow', 'prod', 'randint', 'randperm', 'reciprocal', 'recurrence', 'relu', 'relu_backward', 'remainder', 'reset_peak_memory', 'result_type', 'rmsprop_step', 'round', 'rsqrt', 'running_extreme', 'running_logsumexp', 'running_product', 'running_sum', 'selected', 'set_cache_limit', 'set_default_floating', 'set_num_threads', 'sgd_step', 'sigmoid', 'sigmoid_backward', 'sign', 'silu', 'silu_backward', 'sin', 'sinh', 'softmax', 'softmax_backward', 'softplus', 'softplus_backward', 'sqrt', 'square', 'squared_error', 'sub', 'sum', 'tan', 'tanh', 'tanh_backward', 'trunc', 'uniform', 'var', 'where']
 class Generator:
     """
     MT19937 with PyTorch's seeding, state and order of draws.
@@ -235,6 +235,10 @@ def nll_loss_backward(g: typing.Any, shape: collections.abc.Sequence[typing.Supp
     ...
 def normal(out: typing.Any, generator: Generator, mean: typing.SupportsFloat | typing.SupportsIndex, std: typing.SupportsFloat | typing.SupportsIndex) -> None:
     ...
+def ordered(x: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, descending: bool) -> typing.Any:
+    """
+    The elements along a dimension in order, and where they were.
+    """
 def poisson(rate: typing.Any, generator: Generator) -> typing.Any:
     ...
 def pow(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
@@ -249,6 +253,10 @@ def randperm(out: typing.Any, generator: Generator) -> None:
     ...
 def reciprocal(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def recurrence(factor: typing.Any, term: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, reverse: bool = False) -> typing.Any:
+    """
+    out[i] = term[i] + factor[i] * out[i - 1]; reversed, its adjoint: out[i] = term[i] + factor[i + 1] * out[i + 1].
+    """
 def relu(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def relu_backward(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
@@ -269,6 +277,26 @@ def round(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def rsqrt(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def running_extreme(x: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, greatest: bool) -> typing.Any:
+    """
+    The greatest (least) elements so far, and where they are: the last of equal ones.
+    """
+def running_logsumexp(x: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, reverse: bool = False) -> typing.Any:
+    """
+    Logarithms of the sums of the exponentials so far.
+    """
+def running_product(x: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, reverse: bool = False) -> typing.Any:
+    """
+    Products of all elements so far.
+    """
+def running_sum(x: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, reverse: bool = False) -> typing.Any:
+    """
+    Sums of all elements so far.
+    """
+def selected(x: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, first: typing.SupportsInt | typing.SupportsIndex, last: typing.SupportsInt | typing.SupportsIndex, descending: bool) -> typing.Any:
+    """
+    Places first to last - 1 of that order, and where they were.
+    """
 def set_cache_limit(bytes: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
 def set_default_floating(dtype: typing.Any) -> None:

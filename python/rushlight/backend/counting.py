@@ -17,25 +17,32 @@ def shifted(x: Array, dim: int, steps: int, fill: float) -> Array:
     """The elements moved on along `dim`; what moves in has the value `fill`."""
     out = namespace(x).full(x.shape, fill, x.dtype)
     n = x.shape[dim] if x.ndim else 1
-    if abs(steps) < n:
-        source, target = slice(max(-steps, 0), n - max(steps, 0)), slice(max(steps, 0), None)
+    kept = n - abs(steps)
+    if kept > 0 and x.ndim:
+        source, target = max(-steps, 0), max(steps, 0)
         around = (slice(None),) * (dim % x.ndim)
-        out[(*around, slice(target.start, target.start + n - abs(steps)))] = x[(*around, source)]
+        part = (*around, slice(source, source + kept))
+        place = (*around, slice(target, target + kept))
+        out[place] = x[part]
     return out
 
 
 # ---- Runs of equal elements ----
 
 
-def runs(x: Array) -> tuple[Array, Array, Array]:
-    """Where runs of equal slices of the first dimension start, the run of each, and the lengths."""
+def runs(x: Array, numbered: bool) -> tuple[Array, Array, Array | None]:
+    """Where runs of equal slices of the first dimension start, their lengths, and each one's run.
+
+    The last only if `numbered`.
+    """
     xp = namespace(x)
     n = x.shape[0]
+    differs = x[1:] != x[:-1]
     new = xp.ones((n,), bool)
-    new[1:] = (x[1:] != x[:-1]).any(axis=tuple(range(1, x.ndim)))
+    new[1:] = differs.any(axis=tuple(range(1, x.ndim))) if x.ndim > 1 else differs
     starts = xp.nonzero(new)[0]
     ends = xp.concatenate([starts[1:], xp.full((min(n, 1),), n, starts.dtype)])
-    return starts, new.cumsum() - 1, ends - starts
+    return starts, ends - starts, new.cumsum() - 1 if numbered else None
 
 
 def lexical_order(rows: Array) -> Array:
@@ -55,8 +62,8 @@ def most_frequent(values: Array, positions: Array, dim: int) -> tuple[Array, Arr
     # elements before the first one that is not less.
     counts = xp.arange(1, n + 1) - _starts(values)
     last = counts.argmax(axis=-1)[..., None]
-    found = (xp.take_along_axis(x, last, -1).swapaxes(dim, -1) for x in (values, positions))
-    return tuple(found)  # type: ignore[return-value]
+    most, places = (xp.take_along_axis(x, last, -1) for x in (values, positions))
+    return most.swapaxes(dim, -1), places.swapaxes(dim, -1)
 
 
 def _starts(values: Array) -> Array:

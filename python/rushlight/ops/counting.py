@@ -15,7 +15,7 @@ from rushlight.ops._keywords import numpy_keywords
 from rushlight.ops._registry import composed
 from rushlight.ops.pointwise import Number
 from rushlight.ops.ranges import linspace
-from rushlight.ops.shape import wrap
+from rushlight.size import wrap
 from rushlight.tensor import Tensor
 
 # ---- Distinct elements ----
@@ -42,7 +42,7 @@ def _distinct(
     """The results of `unique`, for slices whose equals are neighbours in an order."""
     K = kernels_of(rows)
     ordered = rows if order is None else K.getitem(rows, (order,))
-    starts, run, lengths = K.runs(ordered)
+    starts, lengths, run = K.runs(ordered, inverse)
     values = K.getitem(ordered, (starts,))
     if dim is not None:
         values = K.copy(K.permute(values, (*range(1, dim + 1), 0, *range(dim + 1, values.ndim))))

@@ -9,7 +9,7 @@ from rushlight.dtypes import LEGACY_NAMES
 from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argument's name
 from rushlight.ops._registry import composed, op
 from rushlight.ops.reduction import Dims, spread
-from rushlight.ops.shape import wrap
+from rushlight.size import wrap
 from rushlight.tensor import Tensor
 
 

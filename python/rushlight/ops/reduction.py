@@ -13,7 +13,7 @@ from rushlight.ops._keywords import numpy_keywords
 from rushlight.ops._registry import composed, op
 from rushlight.ops.comparison import isnan
 from rushlight.ops.pointwise import maximum, minimum
-from rushlight.ops.shape import wrap
+from rushlight.size import wrap
 from rushlight.tensor import Tensor
 
 Dims = int | Sequence[int] | None

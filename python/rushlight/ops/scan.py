@@ -20,7 +20,8 @@ from rushlight.ops._registry import composed, op
 from rushlight.ops.joining import cat
 from rushlight.ops.pointwise import Number
 from rushlight.ops.reduction import taken_gradient
-from rushlight.ops.shape import narrow, wrap
+from rushlight.ops.shape import narrow
+from rushlight.size import wrap
 from rushlight.tensor import Tensor
 
 # ---- Parts ----

@@ -13,7 +13,7 @@ from rushlight.ops._keywords import numpy_keywords
 from rushlight.ops._registry import composed, op
 from rushlight.ops.pointwise import where
 from rushlight.ops.reduction import check_not_empty, equals_gradient, taken_gradient
-from rushlight.ops.shape import wrap
+from rushlight.size import wrap
 from rushlight.tensor import Tensor
 
 
@@ -64,14 +64,16 @@ def argsort(
     input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False
 ) -> Tensor:
     """The indices that sort the elements along `dim`; see `sort`."""
-    return sort(input.detach(), dim, descending, stable=stable)[1]
+    indices: Tensor = ordered(input.detach(), wrap(dim, input.ndim), descending)[1]
+    return indices
 
 
 @composed()
 @numpy_keywords
 def msort(input: Tensor) -> Tensor:
     """The elements along the first dimension in order."""
-    return sort(input, 0)[0]
+    values: Tensor = ordered(input, wrap(0, input.ndim), False)[0]
+    return values
 
 
 # ---- Selection ----

@@ -14,7 +14,7 @@ from rushlight.ops.linalg import matmul
 from rushlight.ops.norms import vector_norm
 from rushlight.ops.pointwise import Number, where
 from rushlight.ops.reduction import Dims, elements, mean, spread
-from rushlight.ops.shape import wrap
+from rushlight.size import wrap
 from rushlight.tensor import Tensor
 
 # ---- Moments ----
@@ -210,7 +210,7 @@ def cov(
         weights = importance if weights is None else weights * importance
     divisor: Any = observations - correction
     if weights is None:
-        centre = rows.sum(1, True) / observations if observations else rows.sum(1, True) * math.nan
+        centre = rows.sum(1, True) / observations
     else:
         total = weights.sum()
         centre = (rows * weights).sum(1, True) / total
@@ -225,7 +225,8 @@ def cov(
         divisor = divisor * 0
     rows = rows - centre
     weighted = rows if weights is None else rows * weights
-    return (matmul(rows, weighted.t()) / divisor).squeeze()
+    covariance: Tensor = (matmul(rows, weighted.t()) / divisor).squeeze()
+    return covariance
 
 
 @composed()
