@@ -15,6 +15,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     conv,
     copies,
     correlation,
+    counting,
     creation,
     distance,
     exponential,
@@ -30,6 +31,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     loss,
     nn,
     normalization,
+    norms,
     pointwise,
     polynomials,
     pooling,
@@ -38,12 +40,15 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     rearrange,
     reduction,
     rounding,
+    scan,
     scattering,
     shape,
     shuffling,
+    sorting,
     spatial,
     special,
     stacking,
+    statistics,
     strided,
     trigonometry,
     views,
@@ -61,6 +66,7 @@ if TYPE_CHECKING:
     from rushlight.ops.conv import *  # noqa: F403
     from rushlight.ops.copies import *  # noqa: F403
     from rushlight.ops.correlation import *  # noqa: F403
+    from rushlight.ops.counting import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
     from rushlight.ops.distance import *  # noqa: F403
     from rushlight.ops.exponential import *  # noqa: F403
@@ -76,6 +82,7 @@ if TYPE_CHECKING:
     from rushlight.ops.loss import *  # noqa: F403
     from rushlight.ops.nn import *  # noqa: F403
     from rushlight.ops.normalization import *  # noqa: F403
+    from rushlight.ops.norms import *  # noqa: F403
     from rushlight.ops.pointwise import *  # noqa: F403
     from rushlight.ops.polynomials import *  # noqa: F403
     from rushlight.ops.pooling import *  # noqa: F403
@@ -84,12 +91,15 @@ if TYPE_CHECKING:
     from rushlight.ops.rearrange import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
     from rushlight.ops.rounding import *  # noqa: F403
+    from rushlight.ops.scan import *  # noqa: F403
     from rushlight.ops.scattering import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
     from rushlight.ops.shuffling import *  # noqa: F403
+    from rushlight.ops.sorting import *  # noqa: F403
     from rushlight.ops.spatial import *  # noqa: F403
     from rushlight.ops.special import *  # noqa: F403
     from rushlight.ops.stacking import *  # noqa: F403
+    from rushlight.ops.statistics import *  # noqa: F403
     from rushlight.ops.strided import *  # noqa: F403
     from rushlight.ops.trigonometry import *  # noqa: F403
     from rushlight.ops.views import *  # noqa: F403
