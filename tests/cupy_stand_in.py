@@ -473,7 +473,7 @@ def _set_allocator(allocate: Callable[[int], Any]) -> None:
 
 
 FUNCTIONS = (
-    *("arange", "argwhere", "broadcast_to", "concatenate", "full", "matmul", "maximum", "minimum"),
+    *("arange", "argwhere", "broadcast_to", "concatenate", "matmul", "maximum", "minimum"),
     *("arccos", "clip", "cos", "multiply", "ones", "ones_like", "roll", "sin", "tile", "tril"),
     *("triu", "trunc", "where", "zeros", "zeros_like", "array", "take"),
     *("bincount", "isin", "lexsort", "logaddexp", "searchsorted", "take_along_axis"),

@@ -14,6 +14,7 @@ import op_cases_array  # noqa: F401 - adds its rows
 import op_cases_batching  # noqa: F401
 import op_cases_index  # noqa: F401
 import op_cases_layers  # noqa: F401
+import op_cases_linalg  # noqa: F401
 import op_cases_nn  # noqa: F401
 import op_cases_order  # noqa: F401
 import op_cases_pointwise  # noqa: F401

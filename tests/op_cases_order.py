@@ -258,12 +258,6 @@ for p in (0, 0.5, -math.inf):
     case("norm", lambda x, p=p: np.linalg.norm(x, p, 1), (((3, 4),),), kwargs={"p": p, "dim": 1},
          smooth=p != 0, torch="" if p else None)  # fmt: skip
 
-case("p_norm", lambda x: (np.abs(x) ** 4).sum(0) ** 0.25, (((3, 4),),), torch=None,
-     run=lambda t, x: t.p_norm(x, 4.0, 0, False))  # fmt: skip
-case("zero_norm", lambda x: (x != 0).sum(0), (((3, 4),),), torch=None, smooth=False,
-     run=lambda t, x: t.zero_norm(x, 0, False))  # fmt: skip
-case("dist", lambda x, y: np.linalg.norm((x - y).reshape(-1)), (((3, 4), (4,)),))
-
 # ---- Counting ----
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from operator import itemgetter
 from typing import Any
 
@@ -14,6 +15,11 @@ class Result(tuple):  # type: ignore[type-arg]
     __slots__ = ()
 
     _fields: tuple[str, ...] = ()
+
+    @classmethod
+    def _make(cls, values: Iterable[Any]) -> Result:
+        """The tuple of these values, as `collections.namedtuple` names it."""
+        return cls(values)
 
     def __repr__(self) -> str:
         fields = (f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True))

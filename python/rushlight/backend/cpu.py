@@ -17,6 +17,8 @@ from rushlight.backend.common import getitem
 from rushlight.backend.counting import *  # noqa: F403
 from rushlight.backend.indexing import *  # noqa: F403
 from rushlight.backend.indexing import write_at_
+from rushlight.backend.linalg import *  # noqa: F403
+from rushlight.backend.reparameterization import *  # noqa: F403
 from rushlight.backend.scattering import *  # noqa: F403
 from rushlight.backend.strided import *  # noqa: F403
 from rushlight.backend.windows import *  # noqa: F403

@@ -1,10 +1,12 @@
-"""Keywords that every PyTorch function takes, for composed operations."""
+"""Keywords that PyTorch's reductions take, for composed operations."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+from rushlight.ops._destination import takes_out
 
 F = TypeVar("F", bound=Callable[..., Any])
 _ABSENT = object()
@@ -15,21 +17,14 @@ def numpy_keywords(function: F) -> F:
 
     The functions of ops have them already; see `_codegen`.
     """
+    inner = takes_out(function)
 
     @functools.wraps(function)
-    def call(
-        *args: Any, axis: Any = _ABSENT, keepdims: Any = _ABSENT, out: Any = None, **kwargs: Any
-    ) -> Any:
+    def call(*args: Any, axis: Any = _ABSENT, keepdims: Any = _ABSENT, **kwargs: Any) -> Any:
         if axis is not _ABSENT:
             kwargs["dim"] = axis
         if keepdims is not _ABSENT:
             kwargs["keepdim"] = keepdims
-        result = function(*args, **kwargs)
-        if out is None:
-            return result
-        from rushlight.ops._arguments import written
-
-        filled = written(function.__name__, out, result)
-        return type(result)(filled) if isinstance(result, tuple) else filled
+        return inner(*args, **kwargs)
 
     return call  # type: ignore[return-value]

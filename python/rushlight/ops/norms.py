@@ -1,13 +1,14 @@
-"""Norms of vectors, and distances between them."""
+"""Norms of vectors."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from rushlight.dtypes import LEGACY_NAMES
 from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argument's name
-from rushlight.ops._registry import composed, op
+from rushlight.ops._destination import takes_out
+from rushlight.ops._registry import op
+from rushlight.ops._words import legacy_name, type_name
 from rushlight.ops.reduction import Dims, for_each
 from rushlight.size import wrap
 from rushlight.tensor import Tensor
@@ -55,6 +56,7 @@ def zero_norm(input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
     """How many elements over `dim` are not 0; the gradient is 0."""
 
 
+@takes_out
 def vector_norm(
     x: Tensor,
     ord: float = 2,
@@ -103,19 +105,18 @@ def as_floating(name: str, x: Tensor, dtype: DType | None) -> Tensor:
     """
     if not x.is_floating_point():
         raise RuntimeError(
-            f"{name}: Expected a floating point or complex tensor as input. Got "
-            f"{LEGACY_NAMES[x.dtype.name]}"
+            f"{name}: Expected a floating point or complex tensor as input. Got {type_name(x)}"
         )
     if dtype is None or dtype is x.dtype:
         return x
     if not dtype.is_floating_point:
         raise RuntimeError(
-            f"{name}: dtype should be floating point or complex, but got {LEGACY_NAMES[dtype.name]}"
+            f"{name}: dtype should be floating point or complex, but got {legacy_name(dtype)}"
         )
     if dtype.itemsize < x.dtype.itemsize:
         raise RuntimeError(
-            f"{name}: the dtype of the input ({LEGACY_NAMES[x.dtype.name]}) should be convertible "
-            f"without narrowing to the specified dtype ({LEGACY_NAMES[dtype.name]})"
+            f"{name}: the dtype of the input ({type_name(x)}) should be convertible without "
+            f"narrowing to the specified dtype ({legacy_name(dtype)})"
         )
     return x.to(dtype)
 
@@ -143,9 +144,3 @@ def _check_identity(x: Tensor, ord: float, dim: Dims) -> None:
         f"{next(d for d in _reduced(dim, x.ndim) if x.shape[d] == 0)} because this dimension is "
         "empty and the operation does not have an identity"
     )
-
-
-@composed()
-def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
-    """The p-norm of the difference of two tensors, which broadcast."""
-    return vector_norm(input - other, p)

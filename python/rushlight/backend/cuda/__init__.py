@@ -23,6 +23,8 @@ from rushlight.backend.cuda.runtime import *  # noqa: F403
 from rushlight.backend.cuda.scan import *  # noqa: F403
 from rushlight.backend.cuda.special import *  # noqa: F403
 from rushlight.backend.indexing import *  # noqa: F403
+from rushlight.backend.linalg import *  # noqa: F403
+from rushlight.backend.reparameterization import *  # noqa: F403
 from rushlight.backend.scattering import *  # noqa: F403
 from rushlight.backend.strided import *  # noqa: F403
 from rushlight.backend.windows import *  # noqa: F403

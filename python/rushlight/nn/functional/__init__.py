@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from rushlight.ops.conv import conv_transpose1d as conv_transpose1d
     from rushlight.ops.conv import conv_transpose2d as conv_transpose2d
     from rushlight.ops.conv import conv_transpose3d as conv_transpose3d
-    from rushlight.ops.distance import bilinear as bilinear
-    from rushlight.ops.distance import cosine_similarity as cosine_similarity
-    from rushlight.ops.distance import pairwise_distance as pairwise_distance
-    from rushlight.ops.distance import pdist as pdist
+    from rushlight.ops.distances import bilinear as bilinear
+    from rushlight.ops.distances import cosine_similarity as cosine_similarity
+    from rushlight.ops.distances import pairwise_distance as pairwise_distance
+    from rushlight.ops.distances import pdist as pdist
     from rushlight.ops.linalg import linear as linear
     from rushlight.ops.nn import gelu as gelu
     from rushlight.ops.nn import sigmoid as sigmoid
