@@ -137,3 +137,35 @@ def case(
 def by_element(function: Callable[..., float]) -> Callable[..., np.ndarray]:
     """A function of numbers, applied to each element."""
     return np.vectorize(function, otypes=[np.float64])
+
+
+# ---- Pointwise ops ----
+
+# Pointwise ops broadcast; the layouts of test_ops.py come on top.
+SHAPES_1 = (((3, 4),), ((),), ((0,),), ((2, 0, 3),), ((40, 7),))
+SHAPES_2 = (
+    ((3, 4), (3, 4)),
+    ((3, 4), (4,)),
+    ((3, 1), (2, 1, 4)),
+    ((), (5,)),
+    ((), ()),
+    ((0, 2), (1, 2)),
+)
+SHAPES_3 = (((3, 4), (3, 4), (3, 4)), ((3, 1), (4,), (2, 1, 1)), ((), (2,), ()), ((0,), (1,), (0,)))
+
+
+# Zeros, infinities, nan, and numbers whose squares leave a type's range. PyTorch's remainder of
+# larger quotients than these overflows.
+FINITE = (0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e-5, -3e30, 100.0, -100.0)
+POINTS = (*FINITE, math.inf, -math.inf, math.nan)
+
+
+def unary(op: str, reference: Callable[..., Any], *domains: Domain, **options: Any) -> None:
+    """A pointwise op of one tensor."""
+    options.setdefault("points", POINTS)
+    case(op, reference, SHAPES_1, *domains, **options)
+
+
+def binary(op: str, reference: Callable[..., Any], *domains: Domain, **options: Any) -> None:
+    """A pointwise op of two tensors."""
+    case(op, reference, SHAPES_2, *domains, points=POINTS, **options)

@@ -22,11 +22,20 @@ SUM_OPS = (
     "normalized_rows_backward", "resampled", "resampled_sum", "softmax_backward", "sum",
     "sum_dim",
 )  # fmt: skip
+# PyTorch's own digits end here: its trigamma is a short series, and some coefficients of its Bessel
+# functions are wrong in the seventh digit.
+SHORT = {"float32": (1e-5, 1e-6), "float64": (1e-7, 1e-7)}
+SHORT_OPS = (
+    "digamma gradient", "polygamma gradient", "_polygamma gradient", "special_airy_ai",
+    "special_bessel_j0", "special_bessel_j1", "special_bessel_y0", "special_bessel_y1",
+)  # fmt: skip
 GRADIENT = " gradient"  # sums too: over what was broadcast, and such differences as 1 - out ** 2
 
 
 def tolerance(op: str, dtype: np.dtype[Any]) -> tuple[float, float]:
     """The row for an op's values, or for ``"<op> gradient"``."""
+    if op in SHORT_OPS:
+        return SHORT.get(dtype.name, (0.0, 0.0))
     table = SUMS if op.endswith(GRADIENT) or op in SUM_OPS else TOLERANCES
     return table.get(dtype.name, (0.0, 0.0))
 

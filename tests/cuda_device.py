@@ -87,15 +87,16 @@ def cuda_device(request: Any) -> Iterator[Device]:
     if not standing_in and not _device_is_here():
         pytest.skip("no CuPy or no CUDA device")
     saved = _forget("rushlight.backend.cuda", "rushlight.cuda")
-    real = _forget("cupy") if standing_in else {}
+    real = _forget("cupy", "cupyx") if standing_in else {}
     before = {m: vars(m).pop("cuda", None) for m in (rushlight, backend)}
     if standing_in:
         sys.modules["cupy"] = cupy_stand_in.make()
+        sys.modules["cupyx.scipy.special"] = cupy_stand_in.special()
     try:
         yield Device(exact=standing_in)
     finally:
         if standing_in:
-            _forget("cupy")
+            _forget("cupy", "cupyx")
         _forget("rushlight.backend.cuda", "rushlight.cuda")
         sys.modules.update(saved | real)
         for module, value in before.items():

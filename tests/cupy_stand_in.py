@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.special
 
 from rushlight import _kernels
 
@@ -194,6 +195,10 @@ def _operator(function: Callable[[Any, Any], Any]) -> Callable[..., ndarray]:
     return method
 
 
+def _operator_1(function: Callable[[Any], Any]) -> Callable[..., ndarray]:
+    return lambda self: _wrapped(function(self._host))
+
+
 def _inplace_add(self: ndarray, other: Any) -> ndarray:
     self._host += _bare(other)
     return self
@@ -213,13 +218,16 @@ for _name in ("add", "and", "eq", "ge", "gt", "le", "lt", "mul", "ne", "or", "su
     setattr(ndarray, f"__{_name}__", _operator(getattr(operator, f"__{_name}__")))
 ndarray.__imul__ = _inplace_mul  # type: ignore[attr-defined]
 ndarray.__iadd__ = _inplace_add  # type: ignore[attr-defined]
+ndarray.__rmul__ = _operator(lambda x, y: y * x)  # type: ignore[attr-defined]
+ndarray.__rsub__ = _operator(lambda x, y: y - x)  # type: ignore[attr-defined]
+ndarray.__abs__ = _operator_1(abs)  # type: ignore[attr-defined]
 ndarray.__array_namespace__ = lambda self: sys.modules["cupy"]  # type: ignore[attr-defined]
 
 
-def _function(name: str) -> Callable[..., ndarray]:
+def _function(name: str, library: Any = np) -> Callable[..., ndarray]:
     def function(*args: Any, **kwargs: Any) -> ndarray:
         bare = [list(map(_bare, x)) if isinstance(x, list) else _bare(x) for x in args]
-        return _wrapped(getattr(np, name)(*bare, **kwargs), *args)
+        return _wrapped(getattr(library, name)(*bare, **kwargs), *args)
 
     return function
 
@@ -251,6 +259,25 @@ class add:  # noqa: N801 - CuPy's name
     @staticmethod
     def at(x: ndarray, index: Any, value: ndarray) -> None:
         np.add.at(x._host, _bare_index(index), value._host)
+
+
+def frexp(x: ndarray) -> tuple[ndarray, ndarray]:
+    mantissa, exponent = np.frexp(x._host)
+    return _wrapped(mantissa), _wrapped(exponent)
+
+
+def broadcast_arrays(*arrays: ndarray) -> list[ndarray]:
+    shape = np.broadcast_shapes(*(x.shape for x in arrays))
+    return [_wrapped(np.broadcast_to(x._host, shape), x) for x in arrays]
+
+
+def special() -> types.ModuleType:
+    """The module ``cupyx.scipy.special``: what of SciPy's CuPy has."""
+    names = ("gammainc", "gammaincc", "j0", "j1", "y0", "y1", "entr", "erfcx", "log_ndtr", "ndtri")
+    module = types.ModuleType("cupyx.scipy.special")
+    for name in (*names, "i0", "i0e", "i1", "i1e", "zeta"):
+        setattr(module, name, _function(name, scipy.special))
+    return module
 
 
 # ---- Kernels ----
@@ -432,9 +459,13 @@ def make() -> types.ModuleType:
         add=add,
         arange=_function("arange"),
         array=_function("array"),
+        arccos=_function("arccos"),
         asarray=asarray,
+        broadcast_arrays=broadcast_arrays,
         broadcast_to=_function("broadcast_to"),
+        clip=_function("clip"),
         concatenate=_function("concatenate"),
+        cos=_function("cos"),
         cuda=types.SimpleNamespace(
             Device=_Device,
             get_allocator=lambda: _allocate,
@@ -444,13 +475,22 @@ def make() -> types.ModuleType:
         ),
         empty=empty,
         full=_function("full"),
+        frexp=frexp,
         get_default_memory_pool=lambda: pool,
+        isfinite=_function("isfinite"),
+        isnan=_function("isnan"),
         lib=types.SimpleNamespace(stride_tricks=types.SimpleNamespace(as_strided=as_strided)),
         matmul=_function("matmul"),
         may_share_memory=may_share_memory,
+        nan=math.nan,
         ndarray=ndarray,
         take=_function("take"),
         where=_function("where"),
         zeros=_function("zeros"),
+        ones_like=_function("ones_like"),
+        sin=_function("sin"),
+        trunc=_function("trunc"),
+        where=_function("where"),
+        zeros_like=_function("zeros_like"),
     )
     return module

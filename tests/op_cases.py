@@ -7,59 +7,36 @@ test_ops.py derives the tests of values, layouts, types, gradients and in-place 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import op_cases_array  # noqa: F401 - adds its rows
 import op_cases_layers  # noqa: F401
 import op_cases_nn  # noqa: F401
+import op_cases_pointwise  # noqa: F401
+import op_cases_special  # noqa: F401
 from case import (
     ALL,
     BITS,
     CASES,
+    FINITE,
     FLOATS,
     NUMERIC,
-    Domain,
+    POINTS,
+    SHAPES_1,
+    SHAPES_2,
+    SHAPES_3,
+    binary,
     by_element,
     case,
     condition,
     off_integers,
     signed,
+    unary,
     uniform,
 )
 
 __all__ = ["CASES"]
-
-# Pointwise ops broadcast; the layouts of test_ops.py come on top.
-SHAPES_1 = (((3, 4),), ((),), ((0,),), ((2, 0, 3),), ((40, 7),))
-SHAPES_2 = (
-    ((3, 4), (3, 4)),
-    ((3, 4), (4,)),
-    ((3, 1), (2, 1, 4)),
-    ((), (5,)),
-    ((), ()),
-    ((0, 2), (1, 2)),
-)
-SHAPES_3 = (((3, 4), (3, 4), (3, 4)), ((3, 1), (4,), (2, 1, 1)), ((), (2,), ()), ((0,), (1,), (0,)))
-
-
-# Zeros, infinities, nan, and numbers whose squares leave a type's range. PyTorch's remainder of
-# larger quotients than these overflows.
-FINITE = (0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e-5, -3e30, 100.0, -100.0)
-POINTS = (*FINITE, math.inf, -math.inf, math.nan)
-
-
-def unary(op: str, reference: Callable[..., Any], *domains: Domain, **options: Any) -> None:
-    """A pointwise op of one tensor."""
-    options.setdefault("points", POINTS)
-    case(op, reference, SHAPES_1, *domains, **options)
-
-
-def binary(op: str, reference: Callable[..., Any], *domains: Domain, **options: Any) -> None:
-    """A pointwise op of two tensors."""
-    case(op, reference, SHAPES_2, *domains, points=POINTS, **options)
-
 
 # ---- Functions ----
 
@@ -153,7 +130,7 @@ for mode, quotient in {"floor": np.floor_divide, "trunc": lambda x, y: np.trunc(
         "div", quotient, signed(0.3, 3), dtypes=NUMERIC, integers=(1, 10), smooth=False,
         kwargs={"rounding_mode": mode},
     )  # fmt: skip
-binary("floor_divide", np.floor_divide, dtypes=NUMERIC, integers=(1, 10))
+binary("floor_divide", np.floor_divide, dtypes=NUMERIC, integers=(1, 10), smooth=False)
 binary("remainder", np.remainder, signed(0.3, 3), dtypes=NUMERIC, integers=(1, 10), smooth=False)
 binary("pow", np.power, uniform(0.3, 3), uniform(-2, 2), dtypes=NUMERIC, integers=(0, 4))
 for name, reference in {"maximum": np.maximum, "minimum": np.minimum}.items():
@@ -221,8 +198,6 @@ for label, op, reference, run, domain in [
     ("3 * x", "mul", lambda x: 3 * x, lambda t, x: 3 * x, signed(0.1, 2)),
     ("x / 3", "div", lambda x: x / 3, lambda t, x: x / 3, signed(0.1, 2)),
     ("3 / x", "div", lambda x: 3 / x, lambda t, x: 3 / x, signed(0.3, 2)),
-    ("x // 2", "floor_divide", lambda x: x // 2, lambda t, x: x // 2, off_integers),
-    ("7 // x", "floor_divide", lambda x: 7 // x, lambda t, x: 7 // x, uniform(1.1, 1.2)),
     ("x % 1.5", "remainder", lambda x: x % 1.5, lambda t, x: x % 1.5, uniform(0.1, 1.4)),
     ("7 % x", "remainder", lambda x: 7 % x, lambda t, x: 7 % x, uniform(1.2, 1.3)),
     ("x ** 2", "pow", lambda x: x**2, lambda t, x: x**2, signed(0.1, 2)),
@@ -254,6 +229,11 @@ case(
     label="number",
     fixed=(0,),
 )
+for label, run in {"x // 2": lambda t, x: x // 2, "7 // x": lambda t, x: 7 // x}.items():
+    case(
+        "floor_divide", lambda x, run=run: run(None, x), SHAPES_1, run=run, label=label,
+        smooth=False, points=POINTS,
+    )  # fmt: skip
 case(
     "_where_method",
     lambda x, c: np.where(c, x, -1),

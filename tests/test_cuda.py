@@ -22,6 +22,8 @@ HOST_ONLY = {
     "execution_order",
     "get_num_threads",
     "isa",
+    "promote_types",
+    "scalar_name",
     "new_node",
     "next_order",
     "record",

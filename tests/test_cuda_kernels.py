@@ -10,7 +10,7 @@ import pytest
 
 import rushlight
 from rushlight import _kernels
-from rushlight.backend import cpu
+from rushlight.backend import cpu, special
 from tests.cuda_device import Device, cuda_device, values  # noqa: F401 - the fixture `device`
 
 DTYPES = ("bool", "uint8", "int32", "int64", "float32", "float64")
@@ -18,9 +18,12 @@ SHAPES = ((), (5,), (3, 4), (2, 0, 3))
 
 
 def defined(kind: str, dtypes: tuple[str, ...]) -> bool:
-    if kind == "numeric":
-        return any(d != "bool" for d in dtypes)
-    return kind != "bitwise" or not any(d.startswith("float") for d in dtypes)
+    floating = any(d.startswith("float") for d in dtypes)
+    if kind in ("numeric", "integral") and all(d == "bool" for d in dtypes):
+        return False
+    if kind == "real":
+        return floating
+    return kind not in ("bitwise", "integral") or not floating
 
 
 # ---- Pointwise kernels ----
@@ -34,6 +37,24 @@ def test_pointwise_over_types_and_shapes(device: Device, name: str, arity: int, 
             device.agree(name, *operands)
         else:
             device.agree_in_refusing(name, *operands)
+
+
+@pytest.mark.parametrize("name", [*special.FUNCTIONS, *special.POLYNOMIALS])
+def test_special_functions(device: Device, name: str) -> None:
+    """Those of CuPy, those that SciPy computes in its place, and polynomials."""
+    arity = 2 if name in (*special.POLYNOMIALS, "igamma", "igammac", "special_zeta") else 1
+    for dtype, shape in itertools.product(("int64", "float32", "float64"), SHAPES):
+        operands = [np.asarray(abs(values(shape, dtype, seed))) for seed in range(arity)]
+        if dtype == "int64" and name in special.REAL:
+            device.agree_in_refusing(name, *operands)
+        else:
+            device.agree(name, *operands, tolerance=1e-5 if dtype != "float64" else 1e-11)
+    if arity == 2:
+        device.agree_in_refusing(name, values((2,), "float32"), values((3,), "float32"))
+
+
+def test_frexp(device: Device) -> None:
+    device.agree("frexp", values((3, 4), "float32"))
 
 
 @pytest.mark.parametrize("name", ["add", "div", "maximum", "eq", "pow", "clamp"])

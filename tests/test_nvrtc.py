@@ -30,8 +30,10 @@ TYPES_OF_KIND = {
     "arithmetic": tuple(C_NAMES),
     "numeric": ("uint8", "int32", "int64", "float32", "float64"),
     "floating": ("float32", "float64"),
+    "real": ("float32", "float64"),
     "compare": tuple(C_NAMES),
     "bitwise": ("bool", "uint8", "int32", "int64"),
+    "integral": ("uint8", "int32", "int64"),
 }
 
 

@@ -365,7 +365,7 @@ def test_in_place_equals_out_of_place(case: Case, name: str, rng: Any, assert_cl
         assert result is copy and copy._array is memory and copy._version == version + 1
         assert_close(copy, out, case.op, name)
         assert copy.requires_grad == out.requires_grad
-        if out.requires_grad:
+        if out.requires_grad and case.smooth:
             weights = rushlight.from_numpy(rng.uniform(0.5, 1.5, out.shape))
             expected = gradients(out, plain, weights)
             for g, e in zip(gradients(copy, changed, weights), expected, strict=True):

@@ -1,8 +1,10 @@
 #include "bind/arrays.h"
 
+#include <cmath>
 #include <cstring>
+#include <limits>
 
-#include "kernels/pointwise.h"
+#include "convert.h"
 #include "strided.h"
 
 namespace rush {
@@ -39,37 +41,44 @@ const py::detail::npy_api& numpy() {
 }
 
 using Api = py::detail::npy_api;
+constexpr int kNumpyHalf = 23;  // NPY_HALF, which pybind11 does not name
 constexpr int kCArray =
     Api::NPY_ARRAY_C_CONTIGUOUS_ | Api::NPY_ARRAY_ALIGNED_ | Api::NPY_ARRAY_WRITEABLE_;
 
-int type_number(DType dtype) {
-  switch (dtype) {
-    case DType::kBool:
-      return Api::NPY_BOOL_;
-    case DType::kUint8:
-      return Api::NPY_UBYTE_;
-    case DType::kInt32:
-      return Api::NPY_INT32_;
-    case DType::kInt64:
-      return Api::NPY_INT64_;
-    case DType::kFloat32:
-      return Api::NPY_FLOAT_;
-    default:
-      return Api::NPY_DOUBLE_;
+PyObject* load_descriptor(DType dtype) {
+  if (dtype == DType::kBfloat16) {
+    const py::object type = py::module_::import("ml_dtypes").attr("bfloat16");
+    return py::dtype::from_args(type).release().ptr();
   }
+  static constexpr int kNumbers[kDTypes] = {Api::NPY_BOOL_,
+                                            Api::NPY_UBYTE_,
+                                            Api::NPY_BYTE_,
+                                            Api::NPY_SHORT_,
+                                            Api::NPY_INT32_,
+                                            Api::NPY_INT64_,
+                                            Api::NPY_USHORT_,
+                                            Api::NPY_UINT32_,
+                                            Api::NPY_UINT64_,
+                                            kNumpyHalf,
+                                            -1,
+                                            Api::NPY_FLOAT_,
+                                            Api::NPY_DOUBLE_};
+  return numpy().PyArray_DescrFromType_(kNumbers[static_cast<int>(dtype)]);
 }
 
+PyObject* descriptors[kDTypes] = {};
+
 PyObject* descriptor(DType dtype) {
-  static PyObject* table[kDTypes] = {};
-  PyObject*& entry = table[static_cast<int>(dtype)];
-  if (entry == nullptr) entry = numpy().PyArray_DescrFromType_(type_number(dtype));
+  PyObject*& entry = descriptors[static_cast<int>(dtype)];
+  if (entry == nullptr) entry = load_descriptor(dtype);
   return entry;
 }
 
-// The canonical descriptors are singletons, so identity settles nearly every call.
+// The canonical descriptors are singletons, so identity settles nearly every call. The first array
+// of a type loads its descriptor: no program should import ml_dtypes for nothing.
 DType element_type(PyObject* descr) {
   for (int i = kDTypes - 1; i >= 0; --i) {
-    if (descriptor(static_cast<DType>(i)) == descr) return static_cast<DType>(i);
+    if (descriptors[i] == descr) return static_cast<DType>(i);
   }
   return dtype_from_numpy(descr);
 }
@@ -85,6 +94,7 @@ DType dtype_from_numpy(py::handle descr) {
   const auto dtype = py::dtype::from_args(py::reinterpret_borrow<py::object>(descr));
   for (int i = 0; i < kDTypes; ++i) {
     const auto candidate = static_cast<DType>(i);
+    if (candidate == DType::kBfloat16 && dtype.kind() != 'V') continue;
     if (dtype.equal(py::reinterpret_borrow<py::object>(descriptor(candidate)))) return candidate;
   }
   throw TypeError("element type " + std::string(py::str(dtype)) + " is not supported");
@@ -142,12 +152,13 @@ void Operand::read(py::handle value) {
     array.dtype = DType::kBool;
     store(number_, p == Py_True);
   } else if (PyLong_Check(p)) {
-    array.dtype = DType::kInt64;
-    const long long number = PyLong_AsLongLong(p);
-    if (number == -1 && PyErr_Occurred()) {
-      throw py::error_already_set();
-    }
-    store<int64_t>(number_, number);
+    int overflow = 0;
+    const long long number = PyLong_AsLongLongAndOverflow(p, &overflow);
+    array.dtype = overflow > 0 ? DType::kUint64 : DType::kInt64;
+    store<uint64_t>(number_,
+                    overflow > 0 ? PyLong_AsUnsignedLongLong(p) : static_cast<uint64_t>(number));
+    if (overflow < 0) PyErr_SetString(PyExc_OverflowError, "Overflow when unpacking long long");
+    if (PyErr_Occurred()) throw py::error_already_set();
   } else if (PyFloat_Check(p)) {
     array.dtype = DType::kFloat64;
     store(number_, PyFloat_AS_DOUBLE(p));
@@ -159,13 +170,11 @@ void Operand::read(py::handle value) {
 
 void Operand::convert(DType dtype) {
   if (array.dtype == dtype) return;
-  const PointwiseLoop cast =
-      pointwise().casts[static_cast<int>(dtype)][static_cast<int>(array.dtype)];
   if (array.ndim == 0) {
     alignas(8) char converted[8];
     char* data[2] = {converted, array.data};
     const int64_t strides[2] = {0, 0};
-    cast(1, data, strides);
+    Cast(dtype, array.dtype)(1, data, strides);
     std::memcpy(number_, converted, sizeof number_);
     array.data = number_;
     array.dtype = dtype;
@@ -175,6 +184,58 @@ void Operand::convert(DType dtype) {
   owner = new_array(dtype, array.ndim, array.shape, copy);
   copy_into(copy, array);
   array = copy;
+}
+
+namespace {
+
+// The largest finite number of a type; of an integer type rounded up to a float64.
+double largest(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat16:
+      return 65504;
+    case DType::kBfloat16:
+      return 0x1.fep127;
+    case DType::kFloat32:
+      return std::numeric_limits<float>::max();
+    case DType::kFloat64:
+      return std::numeric_limits<double>::max();
+    default:
+      return std::ldexp(1.0, integer_digits(dtype)) - 1;
+  }
+}
+
+std::string number_type_name(DType dtype) {
+  if (dtype == DType::kInt32 || category(dtype) == Category::kFloating) return element_name(dtype);
+  return std::string(dtype_name(dtype)) + "_t";
+}
+
+// A whole number of up to 64 bits in an integer type. An unsigned one takes negative numbers too,
+// which wrap.
+bool fits_integer(const Array& number, DType dtype) {
+  const __int128 value = number.dtype == DType::kUint64 ? __int128{*number.as<uint64_t>()}
+                                                        : __int128{*number.as<int64_t>()};
+  const __int128 bound = __int128{1} << integer_digits(dtype);
+  return value < bound && (value > -bound || (value == -bound && is_signed(dtype)));
+}
+
+bool fits_real(const Array& number, DType dtype) {
+  double value;
+  char* const data[2] = {reinterpret_cast<char*>(&value), number.data};
+  const int64_t strides[2] = {0, 0};
+  Cast(DType::kFloat64, number.dtype)(1, data, strides);
+  const double most = largest(dtype);
+  if (category(dtype) == Category::kFloating) return !(std::abs(value) > most) || std::isinf(value);
+  return value >= (is_signed(dtype) ? -most - 1 : -most) && value <= most;
+}
+
+}  // namespace
+
+void Operand::check_fits(DType dtype) const {
+  if (rank != Rank::kNumber || array.dtype == DType::kBool || dtype == DType::kBool) return;
+  const bool whole =
+      category(array.dtype) == Category::kIntegral && category(dtype) == Category::kIntegral;
+  if (whole ? fits_integer(array, dtype) : fits_real(array, dtype)) return;
+  throw Error("value cannot be converted to type " + number_type_name(dtype) + " without overflow");
 }
 
 py::object new_array(DType dtype, int ndim, const int64_t* shape, Array& view) {
@@ -242,8 +303,8 @@ void check_writable(py::handle out, const Array& x) {
 Array read_out(py::handle out, int ndim, const int64_t* shape, DType result) {
   const Array view = read_array(out);
   if (category(result) > category(view.dtype)) {
-    throw Error(std::string("result type ") + dtype_name(result) +
-                " can't be cast to the desired output type " + dtype_name(view.dtype));
+    throw Error(std::string("result type ") + scalar_name(result) +
+                " can't be cast to the desired output type " + scalar_name(view.dtype));
   }
   bool same = view.ndim == ndim;
   for (int d = 0; same && d < ndim; ++d) same = view.shape[d] == shape[d];
@@ -257,9 +318,7 @@ Array read_out(py::handle out, int ndim, const int64_t* shape, DType result) {
 
 void copy_into(const Array& out, const Array& x) {
   const Walk<2> walk = plan_walk<2>(out.ndim, out.shape, {&out, &x});
-  const PointwiseLoop cast =
-      pointwise().casts[static_cast<int>(out.dtype)][static_cast<int>(x.dtype)];
-  for_each_run(walk, kGrain, cast);
+  for_each_run(walk, kGrain, Cast(out.dtype, x.dtype));
 }
 
 DType result_type(const Operand* const* operands, int count) {
@@ -280,7 +339,9 @@ DType result_type(const Operand* const* operands, int count) {
   while (!present[rank]) --rank;
   DType result = best[rank];
   for (--rank; rank >= 0; --rank) {
-    if (present[rank] && category(best[rank]) > category(result)) result = best[rank];
+    if (present[rank] && category(best[rank]) > category(result)) {
+      result = promote(result, best[rank]);
+    }
   }
   return result;
 }
@@ -371,6 +432,15 @@ void bind_arrays(py::module_& m) {
       "set_default_floating",
       [](const py::object& dtype) { default_floating() = dtype_from_numpy(dtype); },
       py::arg("dtype"), "The type of Python floats among tensors of lower categories.");
+  m.def(
+      "promote_types",
+      [](const py::object& a, const py::object& b) {
+        return numpy_dtype(promote(dtype_from_numpy(a), dtype_from_numpy(b)));
+      },
+      py::arg("a"), py::arg("b"), "The type that holds both.");
+  m.def(
+      "scalar_name", [](const py::object& dtype) { return scalar_name(dtype_from_numpy(dtype)); },
+      py::arg("dtype"), "PyTorch's name of a type in messages, such as Float.");
 }
 
 std::vector<int64_t> read_sizes(py::handle sizes) { return py::cast<std::vector<int64_t>>(sizes); }

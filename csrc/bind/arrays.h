@@ -54,6 +54,8 @@ struct Operand {
   void read(py::handle value);
   // Replaces the data by a copy of type `dtype`; nothing to do when it has it already.
   void convert(DType dtype);
+  // Throws for a number that is too large for `dtype`.
+  void check_fits(DType dtype) const;
 
  private:
   alignas(8) char number_[8];

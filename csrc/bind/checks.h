@@ -8,11 +8,6 @@
 
 namespace rush {
 
-// PyTorch's name of a type in messages: "Float", "Long".
-const char* scalar_name(DType dtype);
-// The name of its element type in C++: "float", "long int".
-const char* element_name(DType dtype);
-
 // "expected scalar type Float but found Double".
 void check_scalar_type(DType expected, DType found);
 

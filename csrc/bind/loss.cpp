@@ -1,5 +1,6 @@
 // Negative log likelihood: a gather and a weighted sum, memory-bound, so no kernel per ISA.
 #include "bind/arrays.h"
+#include "bind/widen.h"
 
 namespace rush {
 namespace {
@@ -38,8 +39,8 @@ struct Problem {
                   " classes or no classes but got weight tensor of shape: " + shape_text(weight));
     }
     if (weight.dtype != dtype) {
-      throw Error(std::string("expected scalar type ") + dtype_name(dtype) + " but found " +
-                  dtype_name(weight.dtype));
+      throw Error(std::string("expected scalar type ") + scalar_name(dtype) + " but found " +
+                  scalar_name(weight.dtype));
     }
   }
 
@@ -136,10 +137,11 @@ py::object nll_loss_backward(py::handle gradient, const std::vector<int64_t>& sh
 }  // namespace
 
 void bind_loss(py::module_& m) {
-  m.def("nll_loss", &nll_loss, py::arg("x"), py::arg("target"), py::arg("weight"),
+  m.def("nll_loss", in_computed_type(&nll_loss), py::arg("x"), py::arg("target"), py::arg("weight"),
         py::arg("ignore_index"), py::arg("reduction"), "The loss and the sum of its weights.");
-  m.def("nll_loss_backward", &nll_loss_backward, py::arg("g"), py::arg("shape"), py::arg("target"),
-        py::arg("weight"), py::arg("ignore_index"), py::arg("reduction"), py::arg("total_weight"));
+  m.def("nll_loss_backward", in_computed_type(&nll_loss_backward), py::arg("g"), py::arg("shape"),
+        py::arg("target"), py::arg("weight"), py::arg("ignore_index"), py::arg("reduction"),
+        py::arg("total_weight"));
 }
 
 }  // namespace rush

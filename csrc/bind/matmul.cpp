@@ -3,19 +3,9 @@
 
 #include "bind/arrays.h"
 #include "bind/checks.h"
+#include "bind/widen.h"
 
 namespace rush {
-
-const char* scalar_name(DType dtype) {
-  static constexpr const char* names[kDTypes] = {"Bool", "Byte", "Int", "Long", "Float", "Double"};
-  return names[static_cast<int>(dtype)];
-}
-
-const char* element_name(DType dtype) {
-  static constexpr const char* names[kDTypes] = {"bool",     "unsigned char", "int",
-                                                 "long int", "float",         "double"};
-  return names[static_cast<int>(dtype)];
-}
 
 void check_scalar_type(DType expected, DType found) {
   if (expected == found) return;
@@ -322,8 +312,8 @@ py::object linear(py::handle input, py::handle weight, py::handle bias) {
 }  // namespace
 
 void bind_matmul(py::module_& m) {
-  m.def("matmul", &matmul_arrays, py::arg("x"), py::arg("y"));
-  m.def("linear", &linear, py::arg("x"), py::arg("weight"), py::arg("bias"));
+  m.def("matmul", in_computed_type(&matmul_arrays), py::arg("x"), py::arg("y"));
+  m.def("linear", in_computed_type(&linear), py::arg("x"), py::arg("weight"), py::arg("bias"));
 }
 
 }  // namespace rush

@@ -1,6 +1,7 @@
 // Convolution and pooling over (batch, channels, height, width).
 #include "bind/arrays.h"
 #include "bind/checks.h"
+#include "bind/widen.h"
 #include "kernels/conv.h"
 #include "kernels/pool.h"
 
@@ -361,19 +362,22 @@ py::object avg_pool2d_backward(py::handle grad, const std::vector<int64_t>& x_sh
 
 void bind_nn(py::module_& m) {
   using py::arg;
-  m.def("correlate2d", &correlate2d, arg("x"), arg("weight"), arg("bias"), arg("stride"), arg("padding"),
-        arg("dilation"), arg("groups"));
-  m.def("correlate2d_input_grad", &correlate2d_input_grad, arg("g"), arg("weight"), arg("x_shape"),
-        arg("stride"), arg("padding"), arg("dilation"), arg("groups"));
-  m.def("correlate2d_weight_grad", &correlate2d_weight_grad, arg("g"), arg("x"), arg("weight_shape"),
-        arg("stride"), arg("padding"), arg("dilation"), arg("groups"));
-  m.def("max_pool2d", &max_pool2d, arg("x"), arg("kernel_size"), arg("stride"), arg("padding"),
-        arg("dilation"), arg("ceil_mode"), "The maxima and where in its plane each stands.");
-  m.def("max_pool2d_backward", &max_pool2d_backward, arg("g"), arg("indices"), arg("x_shape"));
-  m.def("avg_pool2d", &avg_pool2d, arg("x"), arg("kernel_size"), arg("stride"), arg("padding"),
-        arg("ceil_mode"), arg("count_include_pad"), arg("divisor_override"));
-  m.def("avg_pool2d_backward", &avg_pool2d_backward, arg("g"), arg("x_shape"), arg("kernel_size"),
-        arg("stride"), arg("padding"), arg("count_include_pad"), arg("divisor_override"));
+  m.def("correlate2d", in_computed_type(&correlate2d), arg("x"), arg("weight"), arg("bias"), arg("stride"),
+        arg("padding"), arg("dilation"), arg("groups"));
+  m.def("correlate2d_input_grad", in_computed_type(&correlate2d_input_grad), arg("g"), arg("weight"),
+        arg("x_shape"), arg("stride"), arg("padding"), arg("dilation"), arg("groups"));
+  m.def("correlate2d_weight_grad", in_computed_type(&correlate2d_weight_grad), arg("g"), arg("x"),
+        arg("weight_shape"), arg("stride"), arg("padding"), arg("dilation"), arg("groups"));
+  m.def("max_pool2d", in_computed_type(&max_pool2d), arg("x"), arg("kernel_size"), arg("stride"),
+        arg("padding"), arg("dilation"), arg("ceil_mode"),
+        "The maxima and where in its plane each stands.");
+  m.def("max_pool2d_backward", in_computed_type(&max_pool2d_backward), arg("g"), arg("indices"),
+        arg("x_shape"));
+  m.def("avg_pool2d", in_computed_type(&avg_pool2d), arg("x"), arg("kernel_size"), arg("stride"),
+        arg("padding"), arg("ceil_mode"), arg("count_include_pad"), arg("divisor_override"));
+  m.def("avg_pool2d_backward", in_computed_type(&avg_pool2d_backward), arg("g"), arg("x_shape"),
+        arg("kernel_size"), arg("stride"), arg("padding"), arg("count_include_pad"),
+        arg("divisor_override"));
 }
 
 }  // namespace rush

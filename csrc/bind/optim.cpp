@@ -15,7 +15,8 @@ constexpr int64_t kStepGrain = 8192;
 const OptimLoops<float>& loops(const float*) { return optim().of_float; }
 const OptimLoops<double>& loops(const double*) { return optim().of_double; }
 
-// An array as dense memory. A strided one takes part as a copy, which is copied back.
+// An array as dense memory of a type that kernels compute in. Another one takes part as a copy,
+// which is copied back.
 class Dense {
  public:
   Dense() = default;
@@ -24,22 +25,25 @@ class Dense {
 
   void read(py::handle array) {
     source_ = array;
-    view_ = read_array(array);
-    if (view_.contiguous()) return;
+    given_ = view_ = read_array(array);
+    const DType computed = computed_in(view_.dtype);
+    if (view_.contiguous() && view_.dtype == computed) return;
     Array copy;
-    copy_ = new_array(view_.dtype, view_.ndim, view_.shape, copy);
+    copy_ = new_array(computed, view_.ndim, view_.shape, copy);
     copy_into(copy, view_);
     view_ = copy;
   }
 
-  void read(py::handle array, const Array& like) {
+  // Reads an array that has to agree with the parameter's.
+  void read(py::handle array, const Dense& param) {
     read(array);
-    bool fits = view_.dtype == like.dtype && view_.ndim == like.ndim;
-    for (int d = 0; fits && d < like.ndim; ++d) fits = view_.shape[d] == like.shape[d];
+    const Array& like = param.given_;
+    bool fits = given_.dtype == like.dtype && given_.ndim == like.ndim;
+    for (int d = 0; fits && d < like.ndim; ++d) fits = given_.shape[d] == like.shape[d];
     if (fits) return;
     throw Error(std::string("optimizer: a parameter, its gradient and its state must have one ") +
                 "shape and dtype; got " + shape_text(like) + " " + dtype_name(like.dtype) +
-                " and " + shape_text(view_) + " " + dtype_name(view_.dtype));
+                " and " + shape_text(given_) + " " + dtype_name(given_.dtype));
   }
 
   void check_writeable() const {
@@ -51,12 +55,12 @@ class Dense {
 
   const Array& view() const { return view_; }
   void copy_back() const {
-    if (copy_) copy_into(read_array(source_), view_);
+    if (copy_) copy_into(given_, view_);
   }
 
  private:
   py::handle source_;
-  Array view_;
+  Array given_, view_;
   py::object copy_;
 };
 
@@ -86,10 +90,10 @@ void step_one(const Lists<kStates>& lists, size_t i, Loop&& loop) {
   param.read(PyList_GET_ITEM(lists.params.ptr(), i));
   param.check_writeable();
   const Array& like = param.view();
-  grad.read(PyList_GET_ITEM(lists.grads.ptr(), i), like);
+  grad.read(PyList_GET_ITEM(lists.grads.ptr(), i), param);
   for (size_t s = 0; s < kStates; ++s) {
     if (lists.states[s].is_none()) continue;
-    states[s].read(PyList_GET_ITEM(lists.states[s].ptr(), i), like);
+    states[s].read(PyList_GET_ITEM(lists.states[s].ptr(), i), param);
     states[s].check_writeable();
   }
   const int64_t numel = like.numel();

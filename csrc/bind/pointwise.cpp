@@ -1,12 +1,14 @@
 #include "kernels/pointwise.h"
 
 #include "bind/arrays.h"
+#include "convert.h"
 #include "strided.h"
 
 namespace rush {
 namespace {
 
-DType computed_type(Pointwise op, DType promoted) {
+// The type of the elements that an op takes and gives, but for tests.
+DType stored_type(Pointwise op, DType promoted) {
   const PointwiseInfo& info = pointwise_info(op);
   if (info.kind == Kind::floating && category(promoted) != Category::kFloating) {
     return default_floating();
@@ -14,19 +16,72 @@ DType computed_type(Pointwise op, DType promoted) {
   return promoted;
 }
 
-[[noreturn]] void refuse_type(Pointwise op, DType dtype) {
-  if (op == Pointwise::sub && dtype == DType::kBool) {
-    throw Error(
-        "Subtraction, the `-` operator, with two bool tensors is not supported, "
-        "use the `^` or `logical_xor()` operator instead.");
+// Whether the op needs no more of a uint64 than its bits: see NOTE [Stored and computed types].
+bool ignores_sign(Pointwise op) {
+  switch (op) {
+    case Pointwise::neg:
+    case Pointwise::square:
+    case Pointwise::floor:
+    case Pointwise::ceil:
+    case Pointwise::trunc:
+    case Pointwise::round:
+    case Pointwise::add:
+    case Pointwise::sub:
+    case Pointwise::mul:
+    case Pointwise::multiply_add:
+    case Pointwise::eq:
+    case Pointwise::ne:
+    case Pointwise::isnan:
+    case Pointwise::isfinite:
+    case Pointwise::logical_not:
+    case Pointwise::logical_and:
+    case Pointwise::logical_or:
+    case Pointwise::logical_xor:
+    case Pointwise::bitwise_not:
+    case Pointwise::bitwise_and:
+    case Pointwise::bitwise_or:
+    case Pointwise::bitwise_xor:
+      return true;
+    default:
+      return false;
   }
-  if (op == Pointwise::neg && dtype == DType::kBool) {
+}
+
+// Whether a number among half types is rounded to their type before the op, as PyTorch has it;
+// others take part as float32.
+bool rounds_numbers(Pointwise op) {
+  switch (op) {
+    case Pointwise::add:
+    case Pointwise::sub:
+    case Pointwise::pow:
+    case Pointwise::remainder:
+    case Pointwise::fmod:
+    case Pointwise::atan2:
+      return true;
+    default:
+      return pointwise_info(op).kind == Kind::compare;
+  }
+}
+
+// Whether PyTorch refuses numbers that the other operands' type cannot hold; others wrap.
+bool checks_numbers(Pointwise op) { return op == Pointwise::clamp || op == Pointwise::pow; }
+
+[[noreturn]] void refuse_operand(Pointwise op, DType stored) {
+  if (op == Pointwise::neg && stored == DType::kBool) {
     throw Error(
         "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
         "invert a mask, use the `~` or `logical_not()` operator instead.");
   }
-  throw NotImplemented(std::string("\"") + pointwise_info(op).name + "\" not implemented for '" +
-                       dtype_name(dtype) + "'");
+  refuse_type(pointwise_info(op).name, stored);
+}
+
+ElementLoop find_loop(Pointwise op, DType stored) {
+  const auto type = static_cast<int>(computed_in(stored));
+  const ElementLoop loop = pointwise().loops[static_cast<int>(op)][type];
+  if (loop == nullptr || (stored == DType::kUint64 && !ignores_sign(op))) {
+    refuse_operand(op, stored);
+  }
+  return loop;
 }
 
 template <int N>
@@ -51,18 +106,91 @@ void broadcast_shape(const char* name, const Operand (&x)[N], int& ndim, int64_t
 }
 
 // Integer division has no infinity to give: PyTorch refuses a zero divisor.
-void refuse_zero_divisor(Pointwise op, const Array& divisor) {
-  if (op != Pointwise::floor_divide && op != Pointwise::remainder) return;
+void refuse_zero_divisor(const Array& divisor) {
   if (category(divisor.dtype) == Category::kFloating) return;
   bool zero = false;
-  dispatch(divisor.dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const Walk<1> walk = plan_walk<1>(divisor.ndim, divisor.shape, {&divisor});
-    for_each_run(walk, walk.numel() + 1, [&](int64_t n, char* const* data, const int64_t* s) {
-      for (int64_t i = 0; i < n; ++i) zero |= *reinterpret_cast<T*>(data[0] + i * s[0]) == T(0);
+  const Cast test(DType::kBool, divisor.dtype);
+  const Walk<1> walk = plan_walk<1>(divisor.ndim, divisor.shape, {&divisor});
+  for_each_run(walk, walk.numel() + 1, [&](int64_t n, char* const* data, const int64_t* s) {
+    bool nonzero[kConvertBlock];
+    for_each_block<1>(n, data, s, [&](int64_t count, char* const* at, const int64_t* stride) {
+      char* const pair[2] = {reinterpret_cast<char*>(nonzero), at[0]};
+      const int64_t strides[2] = {1, stride[0]};
+      test(count, pair, strides);
+      for (int64_t i = 0; i < count; ++i) zero |= !nonzero[i];
     });
   });
   if (zero) throw Error("ZeroDivisionError");
+}
+
+void refuse_difference_of_bools(const Operand& x, const Operand& y) {
+  const bool first = x.array.dtype == DType::kBool, second = y.array.dtype == DType::kBool;
+  if (first && second) {
+    throw Error(
+        "Subtraction, the `-` operator, with two bool tensors is not supported. "
+        "Use the `^` or `logical_xor()` operator instead.");
+  }
+  if (first || second) {
+    throw Error(
+        "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
+        "invert a mask, use the `~` or `logical_not()` operator instead.");
+  }
+}
+
+// Only of a number: PyTorch gives powers of integer tensors, rounded towards zero.
+void refuse_negative_exponent(const Operand& exponent, DType stored) {
+  if (exponent.rank != Rank::kNumber || stored == DType::kBool) return;
+  if (exponent.array.dtype != DType::kInt64 || category(stored) == Category::kFloating) return;
+  if (*reinterpret_cast<const int64_t*>(exponent.array.data) < 0) {
+    throw Error("Integers to negative integer powers are not allowed.");
+  }
+}
+
+// Of two numbers PyTorch has sums, products and quotients only.
+void refuse_numbers(Pointwise op, const Operand& x, const Operand& y) {
+  if (x.rank != Rank::kNumber || y.rank != Rank::kNumber) return;
+  if (op == Pointwise::add || op == Pointwise::sub || op == Pointwise::mul ||
+      op == Pointwise::div || op == Pointwise::floor_divide || op == Pointwise::trunc_divide) {
+    return;
+  }
+  const auto type = [](const Operand& number) {
+    return category(number.array.dtype) == Category::kFloating   ? "float"
+           : category(number.array.dtype) == Category::kIntegral ? "int"
+                                                                 : "bool";
+  };
+  throw TypeError(std::string(pointwise_info(op).name) +
+                  "() received an invalid combination of arguments - got (" + type(x) + ", " +
+                  type(y) + "), but expected a Tensor among them");
+}
+
+// PyTorch does not promote here; a weight without dimensions may have any type.
+void refuse_mixed_types(const Operand& x, const Operand& end, const Operand& weight) {
+  const auto check = [&](const Operand& other, const char* name) {
+    if (other.array.dtype == x.array.dtype) return;
+    throw Error(std::string("expected dtype ") + dtype_name(x.array.dtype) + " for `" + name +
+                "` but got dtype " + dtype_name(other.array.dtype));
+  };
+  if (category(x.array.dtype) != Category::kFloating) refuse_operand(Pointwise::lerp, x.array.dtype);
+  check(end, "end");
+  if (weight.rank == Rank::kDimensioned) check(weight, "weight");
+}
+
+// What single ops refuse for the values or the types of their operands.
+template <int N>
+void check_operands(Pointwise op, const Operand (&x)[N], DType stored) {
+  if constexpr (N == 2) {
+    refuse_numbers(op, x[0], x[1]);
+    if (op == Pointwise::sub) refuse_difference_of_bools(x[0], x[1]);
+    if (op == Pointwise::pow) refuse_negative_exponent(x[1], stored);
+  }
+  if constexpr (N == 3) {
+    if (op == Pointwise::lerp) refuse_mixed_types(x[0], x[1], x[2]);
+  }
+}
+
+bool divides(Pointwise op) {
+  return op == Pointwise::floor_divide || op == Pointwise::trunc_divide ||
+         op == Pointwise::remainder || op == Pointwise::fmod;
 }
 
 // The bytes between the first and the last element.
@@ -97,8 +225,8 @@ bool overlaps(const Array& out, const Array& x) {
   return !same;
 }
 
-template <int N, size_t... I>
-void run_loop(PointwiseLoop loop, const Array& out, const Operand (&x)[N], int ndim,
+template <int N, class Loop, size_t... I>
+void run_loop(const Loop& loop, const Array& out, const Operand (&x)[N], int ndim,
               const int64_t* shape, std::index_sequence<I...>) {
   const Walk<N + 1> walk = plan_walk<N + 1>(ndim, shape, {&out, &x[I].array...});
   const int64_t n = walk.numel();
@@ -106,9 +234,9 @@ void run_loop(PointwiseLoop loop, const Array& out, const Operand (&x)[N], int n
   for_each_run(walk, kGrain, loop);
 }
 
-template <int N>
+template <int N, class Loop>
 py::object apply(Operand (&x)[N], int ndim, const int64_t* shape, DType result,
-                 py::handle destination, PointwiseLoop loop) {
+                 py::handle destination, const Loop& loop) {
   constexpr auto kIndex = std::make_index_sequence<N>{};
   Array out;
   if (destination.is_none()) {
@@ -138,16 +266,32 @@ py::object pointwise_kernel(Pointwise op, const std::array<py::handle, N>& opera
     x[i].read(operands[i]);
     all[i] = &x[i];
   }
-  const DType computed = computed_type(op, result_type(all, N));
-  const PointwiseLoop loop = pointwise().loops[static_cast<int>(op)][static_cast<int>(computed)];
-  if (loop == nullptr) refuse_type(op, computed);
+  const DType stored = stored_type(op, result_type(all, N)), computed = computed_in(stored);
+  check_operands(op, x, stored);
+  const ElementLoop loop = find_loop(op, stored);
   int ndim;
   int64_t shape[kMaxDims];
   broadcast_shape(pointwise_info(op).name, x, ndim, shape);
-  for (int i = 0; i < N; ++i) x[i].convert(computed);
-  if constexpr (N == 2) refuse_zero_divisor(op, x[1].array);
+  for (int i = 0; i < N; ++i) {
+    if (checks_numbers(op)) x[i].check_fits(stored);
+    const bool exact = x[i].rank != Rank::kDimensioned && category(stored) == Category::kFloating &&
+                       !rounds_numbers(op);
+    if (!exact) x[i].convert(stored);
+    if (x[i].rank != Rank::kDimensioned) x[i].convert(computed);
+  }
+  if constexpr (N == 2) {
+    if (divides(op)) refuse_zero_divisor(x[1].array);
+  }
   const bool test = pointwise_info(op).kind == Kind::compare;
-  return apply(x, ndim, shape, test ? DType::kBool : computed, destination, loop);
+  const DType result = test ? DType::kBool : stored;
+  if (stored == computed) return apply(x, ndim, shape, result, destination, loop);
+  DType in_memory[N + 1] = {result}, in_loop[N + 1] = {test ? DType::kBool : computed};
+  for (int i = 0; i < N; ++i) {
+    in_memory[i + 1] = x[i].array.dtype;
+    in_loop[i + 1] = computed;
+  }
+  return apply(x, ndim, shape, result, destination,
+               ConvertingLoop<N + 1>(loop, in_memory, in_loop));
 }
 
 py::object where(py::handle condition, py::handle input, py::handle other, py::handle out) {
@@ -158,16 +302,18 @@ py::object where(py::handle condition, py::handle input, py::handle other, py::h
   if (x[0].array.dtype != DType::kBool) {
     throw Error(std::string("where expected condition to be a boolean tensor, but got a tensor "
                             "with dtype ") +
-                dtype_name(x[0].array.dtype));
+                scalar_name(x[0].array.dtype));
   }
   const Operand* values[2] = {&x[1], &x[2]};
   const DType result = result_type(values, 2);
   int ndim;
   int64_t shape[kMaxDims];
   broadcast_shape("where", x, ndim, shape);
-  x[1].convert(result);
-  x[2].convert(result);
-  return apply(x, ndim, shape, result, out, pointwise().selects[static_cast<int>(result)]);
+  for (int i = 1; i < 3; ++i) {
+    x[i].check_fits(result);
+    x[i].convert(result);
+  }
+  return apply(x, ndim, shape, result, out, cast().selects[itemsize(result)]);
 }
 
 py::object copy(py::handle x, const py::object& dtype) {
@@ -183,6 +329,7 @@ py::object copy(py::handle x, const py::object& dtype) {
 void assign(py::handle out, py::handle x) {
   const Operand source(x);
   const Array target = read_array(out);
+  source.check_fits(target.dtype);
   int ndim = target.ndim;
   int64_t shape[kMaxDims];
   std::copy_n(target.shape, ndim, shape);
@@ -249,8 +396,8 @@ void bind_pointwise(py::module_& m) {
   py::list table;
   for (int i = 0; i < kPointwiseOps; ++i) {
     const auto op = static_cast<Pointwise>(i);
-    static constexpr const char* kKinds[] = {"arithmetic", "numeric", "floating", "compare",
-                                             "bitwise"};
+    static constexpr const char* kKinds[] = {"arithmetic", "numeric", "floating", "real",
+                                             "compare",    "bitwise", "integral"};
     const PointwiseInfo& info = pointwise_info(op);
     bind_op(m, op);
     table.append(py::make_tuple(info.name, info.arity, kKinds[static_cast<int>(info.kind)]));

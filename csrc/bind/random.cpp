@@ -7,6 +7,8 @@
 #include <numeric>
 
 #include "bind/arrays.h"
+#include "bind/widen.h"
+#include "convert.h"
 #include "strided.h"
 
 namespace rush {
@@ -112,11 +114,12 @@ Array operand(const Walk<N>& walk, int i, DType dtype) {
   return x;
 }
 
-// A contiguous array of x's shape in `memory`.
-Array contiguous_like(const Array& x, Buffer<char>& memory) {
+// A contiguous array of x's shape in `memory`, of elements of type `dtype`.
+Array contiguous_like(const Array& x, DType dtype, Buffer<char>& memory) {
   Array y = x;
   y.data = memory;
-  int64_t stride = itemsize(x.dtype);
+  y.dtype = dtype;
+  int64_t stride = itemsize(dtype);
   for (int d = x.ndim - 1; d >= 0; --d) {
     y.strides[d] = stride;
     stride *= x.shape[d];
@@ -124,12 +127,14 @@ Array contiguous_like(const Array& x, Buffer<char>& memory) {
   return y;
 }
 
-// Calls draw(data) on contiguous memory for the elements of x, which is in the order of drawing.
+// Calls draw(data) on contiguous memory for the elements of x, which is in the order of drawing;
+// the memory is of the type that is computed in.
 template <class F>
 void fill(const Array& x, F&& draw) {
-  if (x.contiguous()) return draw(x.data);
-  Buffer<char> memory(x.numel() * itemsize(x.dtype));
-  const Array drawn = contiguous_like(x, memory);
+  const DType computed = computed_in(x.dtype);
+  if (x.contiguous() && x.dtype == computed) return draw(x.data);
+  Buffer<char> memory(x.numel() * itemsize(computed));
+  const Array drawn = contiguous_like(x, computed, memory);
   draw(drawn.data);
   copy_into(x, drawn);
 }
@@ -141,12 +146,12 @@ Array in_memory_order(const Array& x) {
 
 template <class Function>
 Function defined(Function function, const char* name, DType dtype) {
-  if (function != nullptr) return function;
-  throw NotImplemented(std::string("\"") + name + "\" not implemented for '" + dtype_name(dtype) +
-                       "'");
+  if (function == nullptr) refuse_type(name, dtype);
+  return function;
 }
 
-constexpr int index(DType dtype) { return static_cast<int>(dtype); }
+// A type's place in the tables: that of what is computed in.
+constexpr int index(DType dtype) { return static_cast<int>(computed_in(dtype)); }
 
 // --- kernels --------------------------------------------------------------------------------
 
@@ -160,9 +165,51 @@ void fill_distribution(FillTable table, const char* name, py::handle out, Shared
   shared.use(n, [&](Generator& g) { fill(x, [&](void* data) { kernel(g, data, n, a, b); }); });
 }
 
+bool is_half(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBfloat16; }
+
+// The bits of a number as a half type.
+uint16_t half_bits(DType dtype, double value) {
+  uint16_t bits;
+  char* const data[2] = {reinterpret_cast<char*>(&bits), reinterpret_cast<char*>(&value)};
+  const int64_t strides[2] = {0, 0};
+  Cast(dtype, DType::kFloat64)(1, data, strides);
+  return bits;
+}
+
+void uniform(py::handle out, SharedGenerator& shared, double low, double high) {
+  fill_distribution(&RandomKernels::uniform, "check_uniform_bounds", out, shared, low, high);
+  const Array x = read_array(out);
+  if (!is_half(x.dtype)) return;
+  // What a half type rounds up to the open end goes to the other one.
+  const uint16_t first = half_bits(x.dtype, low), end = half_bits(x.dtype, high);
+  for_each_run(plan_walk<1>(x.ndim, x.shape, {&x}), kGrain,
+               [=](int64_t n, char* const* data, const int64_t* s) {
+                 for (int64_t i = 0; i < n; ++i) {
+                   auto& bits = *reinterpret_cast<uint16_t*>(data[0] + i * s[0]);
+                   bits = bits == end ? first : bits;
+                 }
+               });
+}
+
+// A half type's remainder of less than 16 elements is met by drawing the last 16 again right after
+// the whole blocks, without first drawing for the remainder itself.
+void normal_of_halves(const Array& x, SharedGenerator& shared, double mean, double deviation) {
+  const RandomFill kernel = kernels().normal[index(x.dtype)];
+  const int64_t n = x.numel(), whole = n / 16 * 16;
+  shared.use(n, [&](Generator& g) {
+    fill(x, [&](void* data) {
+      kernel(g, data, whole, mean, deviation);
+      if (whole < n) kernel(g, static_cast<float*>(data) + n - 16, 16, mean, deviation);
+    });
+  });
+}
+
 void normal(py::handle out, SharedGenerator& shared, double mean, double deviation) {
   const Array x = read_array(out);
   const bool blocks = x.numel() >= 16 && x.contiguous();
+  if (blocks && is_half(x.dtype)) {
+    return normal_of_halves(read_destination(out), shared, mean, deviation);
+  }
   fill_distribution(blocks ? &RandomKernels::normal : &RandomKernels::serial_normal,
                     "normal_kernel_cpu", out, shared, mean, deviation);
 }
@@ -173,6 +220,25 @@ void randint(py::handle out, SharedGenerator& shared, uint64_t range, int64_t ba
   const int64_t n = x.numel();
   shared.use(n,
              [&](Generator& g) { fill(x, [&](void* data) { kernel(g, data, n, range, base); }); });
+}
+
+// Integers from 0 to the largest of the type, or the last of those that a floating type has without
+// gaps.
+void any_integer(py::handle out, SharedGenerator& shared) {
+  switch (const DType dtype = read_array(out).dtype) {
+    case DType::kFloat16:
+      return randint(out, shared, (1 << 11) + 1, 0);
+    case DType::kBfloat16:
+      return randint(out, shared, (1 << 8) + 1, 0);
+    default: {
+      if (dtype == computed_in(dtype)) {
+        return fill_distribution(&RandomKernels::any_integer, "random_kernel_cpu", out, shared, 0,
+                                 0);
+      }
+      const int digits = integer_digits(dtype);
+      return randint(out, shared, digits < 64 ? uint64_t{1} << digits : 0, 0);
+    }
+  }
 }
 
 void randperm(py::handle out, SharedGenerator& shared) {
@@ -198,8 +264,9 @@ void bernoulli_each(py::handle out, SharedGenerator& shared, py::handle probabil
                               "bernoulli_tensor_cpu_p_", from.dtype);
   const Array strided = operand(walk, 1, from.dtype);
   const int64_t n = x.numel();
-  Buffer<char> memory(n * itemsize(from.dtype));
-  const Array p = contiguous_like(strided, memory);
+  const DType computed = computed_in(from.dtype);
+  Buffer<char> memory(n * itemsize(computed));
+  const Array p = contiguous_like(strided, computed, memory);
   copy_into(p, strided);
   if (p.dtype == DType::kFloat64) {
     check_probabilities<double>(p);
@@ -339,7 +406,7 @@ void bind_distribution(py::module_& m, const char* name, FillTable table, const 
 void bind_random(py::module_& m) {
   bind_generator(m);
   using K = RandomKernels;
-  bind_distribution(m, "uniform", &K::uniform, "check_uniform_bounds", "low", "high");
+  m.def("uniform", &uniform, py::arg("out"), py::arg("generator"), py::arg("low"), py::arg("high"));
   bind_distribution(m, "log_normal", &K::log_normal, "log_normal_cpu", "mean", "std");
   bind_distribution(m, "cauchy", &K::cauchy, "cauchy_cpu", "median", "sigma");
   bind_distribution(m, "bernoulli", &K::bernoulli, "bernoulli_scalar_cpu_", "p", "value");
@@ -356,19 +423,15 @@ void bind_random(py::module_& m) {
         fill_distribution(&K::geometric, "geometric_cpu", out, generator, p, 0.0);
       },
       py::arg("out"), py::arg("generator"), py::arg("p"));
-  m.def(
-      "any_integer",
-      [](py::handle out, SharedGenerator& generator) {
-        fill_distribution(&K::any_integer, "random_kernel_cpu", out, generator, 0.0, 0.0);
-      },
-      py::arg("out"), py::arg("generator"), "Integers from 0 to the largest of the type.");
+  m.def("any_integer", &any_integer, py::arg("out"), py::arg("generator"),
+        "Integers from 0 to the largest of the type.");
   m.def("randint", &randint, py::arg("out"), py::arg("generator"), py::arg("range"),
         py::arg("base"), "base + integers below range; range 0 stands for 2^64.");
   m.def("randperm", &randperm, py::arg("out"), py::arg("generator"));
   m.def("bernoulli_each", &bernoulli_each, py::arg("out"), py::arg("generator"), py::arg("p"));
-  m.def("poisson", &poisson, py::arg("rate"), py::arg("generator"));
-  m.def("multinomial", &multinomial, py::arg("weights"), py::arg("generator"), py::arg("samples"),
-        py::arg("replacement"));
+  m.def("poisson", in_computed_type(&poisson), py::arg("rate"), py::arg("generator"));
+  m.def("multinomial", in_computed_type(&multinomial), py::arg("weights"), py::arg("generator"),
+        py::arg("samples"), py::arg("replacement"));
 }
 
 }  // namespace rush

@@ -1,6 +1,8 @@
 #include "kernels/reduce.h"
 
 #include "bind/arrays.h"
+#include "bind/widen.h"
+#include "convert.h"
 #include "strided.h"
 
 namespace rush {
@@ -8,6 +10,94 @@ namespace {
 
 constexpr int64_t kColumns = 256;    // accumulators side by side: 2 KB, so they stay in L1
 constexpr int64_t kPiece = 1 << 15;  // elements of a full reduction folded by one thread at a time
+
+// A reducer over elements of one type, which may be stored in another than it folds: runs are then
+// converted block by block, as are the results.
+class Folding {
+ public:
+  Folding(Reduce op, const char* name, DType stored)
+      : reducer_(find(op, name, stored)), result_(result_of(op, stored)) {
+    const DType computed = computed_in(stored);
+    size_ = itemsize(computed);
+    converts_ = stored != computed;
+    if (converts_) in_ = Cast(computed, stored);
+    if (result_ != reducer_.result) out_ = Cast(result_, reducer_.result);
+  }
+
+  DType result() const { return result_; }
+  int64_t accumulator_bytes() const { return reducer_.accumulator_bytes; }
+  void init(int64_t n, void* acc) const { reducer_.init(n, acc); }
+  void merge(void* acc, const void* other) const { reducer_.merge(acc, other); }
+
+  // Folds n elements into acc[0].
+  void row(int64_t n, const char* x, int64_t stride, void* acc) const {
+    if (!converts_) return reducer_.row(n, x, stride, acc);
+    each_block(n, x, stride, [&](int64_t, int64_t count, const char* block) {
+      reducer_.row(count, block, size_, acc);
+    });
+  }
+
+  // Folds x[j] into acc[j].
+  void columns(int64_t n, const char* x, int64_t stride, char* acc) const {
+    if (!converts_) return reducer_.columns(n, x, stride, acc);
+    each_block(n, x, stride, [&](int64_t begin, int64_t count, const char* block) {
+      reducer_.columns(count, block, size_, acc + begin * reducer_.accumulator_bytes);
+    });
+  }
+
+  void finish(int64_t n, const char* acc, int64_t count, char* out, int64_t stride) const {
+    if (result_ == reducer_.result) return reducer_.finish(n, acc, count, out, stride);
+    alignas(8) char results[kConvertBlock * kLargestElement];
+    for (int64_t begin = 0; begin < n; begin += kConvertBlock) {
+      const int64_t part = std::min(kConvertBlock, n - begin);
+      reducer_.finish(part, acc + begin * reducer_.accumulator_bytes, count, results, size_);
+      char* const data[2] = {out + begin * stride, results};
+      const int64_t strides[2] = {stride, size_};
+      out_(part, data, strides);
+    }
+  }
+
+ private:
+  static const Reducer& find(Reduce op, const char* name, DType stored) {
+    const auto type = static_cast<int>(computed_in(stored));
+    const Reducer& reducer = reduce().reducers[static_cast<int>(op)][type];
+    if (reducer.row == nullptr) {
+      throw Error(std::string(name) +
+                  "(): could not infer output dtype. Input dtype must be either a floating point "
+                  "or complex dtype. Got: " +
+                  scalar_name(stored));
+    }
+    // Kernels see the bits of a uint64 as an int64: its order is lost.
+    if (stored == DType::kUint64 && (op == Reduce::amax || op == Reduce::amin)) {
+      refuse_type(name, stored);
+    }
+    return reducer;
+  }
+
+  static DType result_of(Reduce op, DType stored) {
+    const bool sums = op == Reduce::sum || op == Reduce::prod;
+    if (op == Reduce::any || op == Reduce::all) return DType::kBool;
+    return sums && category(stored) != Category::kFloating ? DType::kInt64 : stored;
+  }
+
+  template <class F>
+  void each_block(int64_t n, const char* x, int64_t stride, F&& fold) const {
+    alignas(64) char block[kConvertBlock * kLargestElement];
+    for (int64_t begin = 0; begin < n; begin += kConvertBlock) {
+      const int64_t count = std::min(kConvertBlock, n - begin);
+      char* const data[2] = {block, const_cast<char*>(x) + begin * stride};
+      const int64_t strides[2] = {size_, stride};
+      in_(count, data, strides);
+      fold(begin, count, block);
+    }
+  }
+
+  const Reducer& reducer_;
+  DType result_;
+  int64_t size_;
+  bool converts_;
+  Cast in_, out_;
+};
 
 // x's dimensions, split into those that stay and those that are folded.
 struct Split {
@@ -84,7 +174,7 @@ void each_result_block(const Split& split, int64_t width, F&& visit) {
   });
 }
 
-void reduce_columns(const Reducer& r, const Split& split) {
+void reduce_columns(const Folding& r, const Split& split) {
   each_result_block(split, kColumns, [&](int64_t n, char* out, char* x, int64_t so, int64_t sx) {
     alignas(64) char acc[kColumns * sizeof(double)];
     r.init(n, acc);
@@ -95,7 +185,7 @@ void reduce_columns(const Reducer& r, const Split& split) {
   });
 }
 
-void reduce_rows(const Reducer& r, const Split& split) {
+void reduce_rows(const Folding& r, const Split& split) {
   each_result_block(split, 1, [&](int64_t, char* out, char* x, int64_t so, int64_t) {
     alignas(16) char acc[16];
     r.init(1, acc);
@@ -106,19 +196,19 @@ void reduce_rows(const Reducer& r, const Split& split) {
 }
 
 // One result from one long run: pieces of fixed length, so that the sum does not depend on threads.
-void reduce_pieces(const Reducer& r, const Split& split) {
+void reduce_pieces(const Folding& r, const Split& split) {
   const int64_t pieces = (split.count + kPiece - 1) / kPiece;
   const int64_t stride = split.reduced.strides[0][0];
-  Buffer<char> accs(pieces * r.accumulator_bytes);
+  Buffer<char> accs(pieces * r.accumulator_bytes());
   parallel_for(pieces, 1, [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
-      char* acc = accs + p * r.accumulator_bytes;
+      char* acc = accs + p * r.accumulator_bytes();
       r.init(1, acc);
       r.row(std::min(kPiece, split.count - p * kPiece), split.reduced.data[0] + p * kPiece * stride,
             stride, acc);
     }
   });
-  for (int64_t p = 1; p < pieces; ++p) r.merge(accs, accs + p * r.accumulator_bytes);
+  for (int64_t p = 1; p < pieces; ++p) r.merge(accs, accs + p * r.accumulator_bytes());
   r.finish(1, accs, split.count, split.kept.data[0], 0);
 }
 
@@ -134,20 +224,14 @@ void refuse_empty(const char* name, const Array& x, const std::vector<int>& dims
 py::object reduce_kernel(Reduce op, const char* name, py::handle input, py::handle dim,
                          bool keepdim) {
   const Array x = read_array(input);
-  const Reducer& r = reduce().reducers[static_cast<int>(op)][static_cast<int>(x.dtype)];
-  if (r.row == nullptr) {
-    throw Error(std::string(name) +
-                "(): could not infer output dtype. Input dtype must be either a floating point or "
-                "complex dtype. Got: " +
-                dtype_name(x.dtype));
-  }
+  const Folding r(op, name, x.dtype);
   const std::vector<int> dims = read_dims(dim, x.ndim);
   if (op == Reduce::amax || op == Reduce::amin) refuse_empty(name, x, dims);
   Split split;
   bool folded[kMaxDims];
   split_shape(x, dims, keepdim, split, folded);
   Array out;
-  py::object result = new_array(r.result, split.out_ndim, split.out_shape, out);
+  py::object result = new_array(r.result(), split.out_ndim, split.out_shape, out);
   split_walks(x, out, folded, keepdim, split);
   MaybeReleaseGil release(x.numel());
   if (by_columns(split)) {
@@ -208,10 +292,11 @@ py::object variance(py::handle input, py::handle dim, double correction, bool ke
 
 py::object arg_reduce(bool greatest, py::handle input, const py::object& dim, bool keepdim) {
   const char* name = greatest ? "argmax" : "argmin";
-  Array x = read_array(input);
-  py::object owner;
+  py::object owner, wide_owner;
   const bool everything = dim.is_none();
-  if (everything) x = read_contiguous(input, owner);
+  Array x = everything ? read_contiguous(input, owner) : read_array(input);
+  if (x.dtype == DType::kUint64) refuse_type(name, x.dtype);
+  x = widened(x, wide_owner);
   std::vector<int> dims = read_dims(everything ? py::object(py::tuple()) : dim, x.ndim);
   if (everything && x.numel() == 0) {
     throw std::out_of_range(std::string(name) +
@@ -254,8 +339,8 @@ void bind_reduce(py::module_& m) {
   bind_op(m, Reduce::amin, "amin");
   bind_op(m, Reduce::any, "any");
   bind_op(m, Reduce::all, "all");
-  m.def("var", &variance, py::arg("x"), py::arg("dim") = py::none(), py::arg("correction") = 1.0,
-        py::arg("keepdim") = false);
+  m.def("var", in_computed_type(&variance), py::arg("x"), py::arg("dim") = py::none(),
+        py::arg("correction") = 1.0, py::arg("keepdim") = false);
   for (const bool greatest : {true, false}) {
     m.def(
         greatest ? "argmax" : "argmin",

@@ -1,6 +1,7 @@
 #include "kernels/softmax.h"
 
 #include "bind/arrays.h"
+#include "bind/widen.h"
 #include "parallel.h"
 
 namespace rush {
@@ -77,42 +78,34 @@ py::object over_rows(const char* name, py::handle first, py::handle second, int6
 }  // namespace
 
 void bind_softmax(py::module_& m) {
-  m.def(
-      "softmax",
-      [](py::handle x, int64_t dim) {
-        return over_rows("softmax", x, py::none(), dim,
-                         [](const auto& k, int64_t rows, int64_t n, auto* a, auto*, auto* out) {
-                           k.softmax(rows, n, a, out);
-                         });
-      },
-      py::arg("x"), py::arg("dim"));
-  m.def(
-      "log_softmax",
-      [](py::handle x, int64_t dim) {
-        return over_rows("log_softmax", x, py::none(), dim,
-                         [](const auto& k, int64_t rows, int64_t n, auto* a, auto*, auto* out) {
-                           k.log_softmax(rows, n, a, out);
-                         });
-      },
-      py::arg("x"), py::arg("dim"));
-  m.def(
-      "softmax_backward",
-      [](py::handle g, py::handle out, int64_t dim) {
-        return over_rows("softmax_backward", g, out, dim,
-                         [](const auto& k, int64_t rows, int64_t n, auto* a, auto* b, auto* gx) {
-                           k.softmax_backward(rows, n, a, b, gx);
-                         });
-      },
-      py::arg("g"), py::arg("out"), py::arg("dim"));
-  m.def(
-      "log_softmax_backward",
-      [](py::handle g, py::handle out, int64_t dim) {
-        return over_rows("log_softmax_backward", g, out, dim,
-                         [](const auto& k, int64_t rows, int64_t n, auto* a, auto* b, auto* gx) {
-                           k.log_softmax_backward(rows, n, a, b, gx);
-                         });
-      },
-      py::arg("g"), py::arg("out"), py::arg("dim"));
+  m.def("softmax", in_computed_type(+[](py::handle x, int64_t dim) {
+          return over_rows("softmax", x, py::none(), dim,
+                           [](const auto& k, int64_t rows, int64_t n, auto* a, auto*, auto* out) {
+                             k.softmax(rows, n, a, out);
+                           });
+        }),
+        py::arg("x"), py::arg("dim"));
+  m.def("log_softmax", in_computed_type(+[](py::handle x, int64_t dim) {
+          return over_rows("log_softmax", x, py::none(), dim,
+                           [](const auto& k, int64_t rows, int64_t n, auto* a, auto*, auto* out) {
+                             k.log_softmax(rows, n, a, out);
+                           });
+        }),
+        py::arg("x"), py::arg("dim"));
+  m.def("softmax_backward", in_computed_type(+[](py::handle g, py::handle out, int64_t dim) {
+          return over_rows("softmax_backward", g, out, dim,
+                           [](const auto& k, int64_t rows, int64_t n, auto* a, auto* b, auto* gx) {
+                             k.softmax_backward(rows, n, a, b, gx);
+                           });
+        }),
+        py::arg("g"), py::arg("out"), py::arg("dim"));
+  m.def("log_softmax_backward", in_computed_type(+[](py::handle g, py::handle out, int64_t dim) {
+          return over_rows("log_softmax_backward", g, out, dim,
+                           [](const auto& k, int64_t rows, int64_t n, auto* a, auto* b, auto* gx) {
+                             k.log_softmax_backward(rows, n, a, b, gx);
+                           });
+        }),
+        py::arg("g"), py::arg("out"), py::arg("dim"));
 }
 
 }  // namespace rush

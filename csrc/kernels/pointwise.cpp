@@ -13,9 +13,12 @@ constexpr bool defined() {
     case Kind::numeric:
       return !std::is_same_v<T, bool>;
     case Kind::floating:
+    case Kind::real:
       return floating;
     case Kind::bitwise:
       return !floating;
+    case Kind::integral:
+      return !floating && !std::is_same_v<T, bool>;
     default:
       return true;
   }
@@ -87,45 +90,13 @@ void loop(int64_t n, char* const* data, const int64_t* s) {
 }
 
 template <class F, Kind kind, int kArity>
-void fill_row(PointwiseLoop* row) {
-#define RUSH_ENTRY(id, type, name, numpy_kind, size)                                \
-  if constexpr (defined<kind, type>()) {                                            \
-    row[static_cast<int>(DType::id)] = loop<F, type, kArity>;                       \
+void fill_row(ElementLoop* row) {
+#define RUSH_ENTRY(id, type)                                  \
+  if constexpr (defined<kind, type>()) {                      \
+    row[static_cast<int>(DType::id)] = loop<F, type, kArity>; \
   }
-  RUSH_DTYPES(RUSH_ENTRY)
+  RUSH_COMPUTED(RUSH_ENTRY)
 #undef RUSH_ENTRY
-}
-
-template <class To, class From>
-void cast_loop(int64_t n, char* const* data, const int64_t* s) {
-  if (s[0] == sizeof(To) && s[1] == sizeof(From)) {
-    To* out = reinterpret_cast<To*>(data[0]);
-    const From* x = reinterpret_cast<const From*>(data[1]);
-#pragma GCC ivdep
-    for (int64_t i = 0; i < n; ++i) out[i] = static_cast<To>(x[i]);
-    return;
-  }
-  for (int64_t i = 0; i < n; ++i) {
-    *reinterpret_cast<To*>(data[0] + i * s[0]) =
-        static_cast<To>(*reinterpret_cast<const From*>(data[1] + i * s[1]));
-  }
-}
-
-template <class To>
-void fill_casts(PointwiseLoop* row) {
-#define RUSH_ENTRY(id, type, name, kind, size) \
-  row[static_cast<int>(DType::id)] = cast_loop<To, type>;
-  RUSH_DTYPES(RUSH_ENTRY)
-#undef RUSH_ENTRY
-}
-
-template <class T>
-void select_loop(int64_t n, char* const* data, const int64_t* s) {
-  for (int64_t i = 0; i < n; ++i) {
-    const bool first = *reinterpret_cast<const bool*>(data[1] + i * s[1]);
-    const char* chosen = first ? data[2] + i * s[2] : data[3] + i * s[3];
-    *reinterpret_cast<T*>(data[0] + i * s[0]) = *reinterpret_cast<const T*>(chosen);
-  }
 }
 
 }  // namespace
@@ -142,10 +113,6 @@ PointwiseKernels pointwise_kernels() {
   RUSH_POINTWISE_2(RUSH_ROW_2)
   RUSH_POINTWISE_3(RUSH_ROW_3)
   RUSH_POINTWISE_4(RUSH_ROW_4)
-#define RUSH_TYPE(id, type, name, kind, size)              \
-  fill_casts<type>(table.casts[static_cast<int>(DType::id)]); \
-  table.selects[static_cast<int>(DType::id)] = select_loop<type>;
-  RUSH_DTYPES(RUSH_TYPE)
   return table;
 }
 

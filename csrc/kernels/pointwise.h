@@ -1,10 +1,9 @@
-// Pointwise kernels: one inner loop per op of scalar.h and element type, and typed copies.
+// Pointwise kernels: one inner loop per op of scalar.h and element type.
 #pragma once
 
 #include <cstdint>
 
-#include "dtype.h"
-#include "isa.h"
+#include "kernels/cast.h"
 #include "rush/scalar.h"
 
 namespace rush {
@@ -17,7 +16,7 @@ enum class Pointwise : int {
 };
 constexpr int kPointwiseOps = static_cast<int>(Pointwise::kCount);
 
-enum class Kind : int8_t { arithmetic, numeric, floating, compare, bitwise };
+enum class Kind : int8_t { arithmetic, numeric, floating, real, compare, bitwise, integral };
 
 struct PointwiseInfo {
   const char* name;
@@ -26,13 +25,9 @@ struct PointwiseInfo {
 };
 const PointwiseInfo& pointwise_info(Pointwise op);
 
-// n elements; data[0] and strides[0] are the output's, the operands follow. Strides in bytes.
-using PointwiseLoop = void (*)(int64_t n, char* const* data, const int64_t* strides);
-
 struct PointwiseKernels {
-  PointwiseLoop loops[kPointwiseOps][kDTypes];  // by the operands' type; null where undefined
-  PointwiseLoop casts[kDTypes][kDTypes];        // [to][from]
-  PointwiseLoop selects[kDTypes];               // out = operand 1 (bool) ? operand 2 : operand 3
+  // By the type that is computed in; null where undefined.
+  ElementLoop loops[kPointwiseOps][kDTypes];
 };
 RUSH_DECLARE_KERNELS(PointwiseKernels, pointwise)
 

@@ -471,8 +471,8 @@ void enter(RandomKernels& t) {
 RandomKernels random_kernels() {
   RandomKernels table = {};
   table.seed = seed;
-#define RUSH_ENTER(id, type, name, kind, size) enter<type>(table);
-  RUSH_DTYPES(RUSH_ENTER)
+#define RUSH_ENTER(id, type) enter<type>(table);
+  RUSH_COMPUTED(RUSH_ENTER)
 #undef RUSH_ENTER
   return table;
 }

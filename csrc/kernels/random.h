@@ -22,7 +22,8 @@ struct Generator {
 // Fills n contiguous elements, in order; the meaning of a and b is the distribution's.
 using RandomFill = void (*)(Generator& g, void* out, int64_t n, double a, double b);
 
-// Tables are indexed by the element type of `out`; null where PyTorch has no such kernel.
+// Tables are indexed by the element type of `out`, one that is computed in; null where PyTorch has
+// no such kernel.
 struct RandomKernels {
   void (*seed)(Generator& g, uint64_t seed);
 

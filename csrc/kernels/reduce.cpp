@@ -239,8 +239,8 @@ void fill(ReduceKernels& table) {
 
 ReduceKernels reduce_kernels() {
   ReduceKernels table{};
-#define RUSH_FILL(id, type, name, kind, size) fill<type>(table);
-  RUSH_DTYPES(RUSH_FILL)
+#define RUSH_FILL(id, type) fill<type>(table);
+  RUSH_COMPUTED(RUSH_FILL)
 #undef RUSH_FILL
   return table;
 }

@@ -14,7 +14,7 @@ constexpr int kReduceOps = static_cast<int>(Reduce::kCount);
 
 // Accumulators are arrays of a type that only the reducer knows.
 struct Reducer {
-  DType result;
+  DType result;  // what `finish` writes
   int64_t accumulator_bytes;
   void (*init)(int64_t n, void* acc);
   // Folds n elements into acc[0].
@@ -27,6 +27,7 @@ struct Reducer {
   void (*finish)(int64_t n, const void* acc, int64_t count, char* out, int64_t stride);
 };
 
+// Tables are indexed by the type that is computed in.
 struct ReduceKernels {
   Reducer reducers[kReduceOps][kDTypes];  // row is null where the op is undefined
   // The index of the first greatest (least) element of a row; a NaN beats everything.

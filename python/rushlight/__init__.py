@@ -23,21 +23,32 @@ from rushlight.autograd.grad_mode import (
 )
 from rushlight.devices import device
 from rushlight.dtypes import (
+    bfloat16,
     bool,
+    can_cast,
     double,
     dtype,
     finfo,
     float,
+    float16,
     float32,
     float64,
     get_default_dtype,
+    half,
     iinfo,
     int,
+    int8,
+    int16,
     int32,
     int64,
     long,
+    promote_types,
     set_default_dtype,
+    short,
     uint8,
+    uint16,
+    uint32,
+    uint64,
 )
 from rushlight.errors import OutOfMemoryError
 from rushlight.ops._registry import find, names
@@ -57,7 +68,7 @@ from rushlight.tensor import Size, Tensor
 globals()["tensor"] = find("tensor")
 
 if TYPE_CHECKING:
-    from rushlight import autograd, cuda, nn, optim, random, utils
+    from rushlight import autograd, cuda, nn, optim, random, special, utils
     from rushlight.printing import set_printoptions
 
 __all__ = [
@@ -67,7 +78,9 @@ __all__ = [
     "Tensor",
     "__version__",
     "autograd",
+    "bfloat16",
     "bool",
+    "can_cast",
     "cuda",
     "default_generator",
     "device",
@@ -76,18 +89,22 @@ __all__ = [
     "enable_grad",
     "finfo",
     "float",
+    "float16",
     "float32",
     "float64",
     "fork_rng",
     "get_default_dtype",
     "get_num_threads",
     "get_rng_state",
+    "half",
     "iinfo",
     "inference_mode",
     "initial_seed",
     "int",
+    "int16",
     "int32",
     "int64",
+    "int8",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "long",
@@ -95,6 +112,7 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "promote_types",
     "random",
     "seed",
     "set_default_dtype",
@@ -102,20 +120,31 @@ __all__ = [
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",
+    "special",
+    "short",
+    "uint16",
+    "uint32",
+    "uint64",
     "uint8",
     "utils",
     *names(),
 ]
 
 # Imported at first use: a program that does not need them should not wait for them.
-_LAZY_MODULES = ("cuda", "nn", "optim", "utils")
-_LAZY_NAMES = {"set_printoptions": "rushlight.printing"}
+_LAZY_MODULES = ("cuda", "nn", "optim", "special", "utils")
+_LAZY_NAMES = {
+    "set_default_tensor_type": "rushlight.legacy",
+    "set_printoptions": "rushlight.printing",
+}
+_LAZY_NAMES |= {f"{name}Tensor": "rushlight.legacy" for name in dtypes.LEGACY_NAMES.values()}
 
 
 def __getattr__(name: str) -> Any:
     value: Any
     if name in _LAZY_MODULES:
         value = importlib.import_module(f"rushlight.{name}")
+    elif name in dtypes.UNSUPPORTED:
+        value = getattr(dtypes, name)
     elif name in _LAZY_NAMES:
         value = getattr(importlib.import_module(_LAZY_NAMES[name]), name)
     else:
@@ -130,4 +159,4 @@ def __dir__() -> list[str]:
     return __all__
 
 
-del dtypes, _differentiate
+del _differentiate

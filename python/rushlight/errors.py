@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from rushlight import _kernels
+
 E = TypeVar("E", bound=BaseException)
 
 __all__ = ["OutOfMemoryError"]
@@ -51,6 +53,15 @@ def wrong_argument(op: str, name: str, value: Any) -> TypeError:
     return TypeError(f"{op}(): argument '{name}' must be Tensor, not {type(value).__name__}")
 
 
+def numbers_only(op: str, *operands: Any) -> TypeError:
+    """Numbers where at least one operand must be a tensor."""
+    given = ", ".join(type(x).__name__ for x in operands)
+    return TypeError(
+        f"{op}() received an invalid combination of arguments - got ({given}), "
+        "but expected a Tensor among them"
+    )
+
+
 def leaf_in_place(view: bool = False) -> RuntimeError:
     """An in-place operation on a leaf, or a view of one, outside of no_grad."""
     what = "a view of a leaf" if view else "a leaf"
@@ -74,7 +85,28 @@ def wrong_out_shape(out: tuple[int, ...], result: tuple[int, ...]) -> RuntimeErr
 
 def wrong_out_type(result: Any, out: Any) -> RuntimeError:
     """A result that the element type of the tensor it should be written into cannot hold."""
-    return RuntimeError(f"result type {result} can't be cast to the desired output type {out}")
+    names = _kernels.scalar_name(result), _kernels.scalar_name(out)
+    return RuntimeError(
+        f"result type {names[0]} can't be cast to the desired output type {names[1]}"
+    )
+
+
+def not_broadcastable(op: str, *shapes: tuple[int, ...]) -> RuntimeError:
+    """Shapes that have no common one."""
+    first, second = shapes[:2]
+    pairs = list(zip(reversed(first), reversed(second), strict=False))
+    back = next(i for i, (a, b) in enumerate(pairs) if a != b and 1 not in (a, b))
+    a, b = pairs[back]
+    return RuntimeError(
+        f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton "
+        f"dimension {max(len(first), len(second)) - 1 - back}; {op}: got shapes {list(first)} and "
+        f"{list(second)}"
+    )
+
+
+def no_derivative(name: str) -> NotImplementedError:
+    """A backward pass through what has no derivative, in PyTorch's words for one of its ops."""
+    return NotImplementedError(f"the derivative for '{name}' is not implemented.")
 
 
 def different_devices(names: list[str]) -> RuntimeError:

@@ -103,7 +103,7 @@ class Tensor(Variable):
             return f"{module}.{dtypes.LEGACY_NAMES[self.dtype.name]}Tensor"
         if isinstance(dtype, str):
             dtype = dtypes.of_legacy_name(dtype)
-        return self.to(dtype)
+        return self.to(dtypes.of(getattr(dtype, "dtype", dtype)))  # of a class: FloatTensor
 
     def element_size(self) -> int:
         """Bytes of one element."""
@@ -139,7 +139,7 @@ class Tensor(Variable):
 
     def is_floating_point(self) -> bool:
         """Whether the element type is floating."""
-        return self._array.dtype.kind == "f"  # type: ignore[no-any-return]
+        return dtypes.is_floating(self._array.dtype)
 
     def is_complex(self) -> bool:
         """False: there are no complex tensors."""
@@ -191,11 +191,11 @@ class Tensor(Variable):
             raise RuntimeError(
                 f"a Tensor with {self._array.size} elements cannot be converted to Scalar"
             )
-        return self._array.item()
+        return dtypes.plain(self._array).item()
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
-        return self._array.tolist()
+        return dtypes.plain(self._array).tolist()
 
     def __len__(self) -> int:
         if self._array.ndim == 0:
@@ -222,7 +222,7 @@ class Tensor(Variable):
     def _scalar(self) -> Any:
         if self._array.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
-        return self._array.item()
+        return dtypes.plain(self._array).item()
 
     def __index__(self) -> int:
         if self._array.dtype.kind not in "iub" or self._array.size != 1:
@@ -285,7 +285,7 @@ class Tensor(Variable):
         if not isinstance(value, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         node = self._edge[0] if self._edge is not None else None
-        if node is not None and value._array.dtype.kind != "f":
+        if node is not None and not dtypes.is_floating(value._array.dtype):
             raise RuntimeError(
                 "data set to a tensor that requires gradients must be floating point"
             )

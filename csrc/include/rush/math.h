@@ -24,6 +24,9 @@ namespace math {
 RUSH_MATH_1(exp)
 RUSH_MATH_1(log)
 RUSH_MATH_1(tanh)
+RUSH_MATH_1(erfinv)
+RUSH_HD float abs(float x) { return ::fabsf(x); }
+RUSH_HD double abs(double x) { return ::fabs(x); }
 
 #else
 
@@ -116,8 +119,41 @@ RUSH_HD float tanh(float x) {
 }
 RUSH_HD double tanh(double x) { return std::tanh(x); }
 
+RUSH_HD float abs(float x) { return __builtin_fabsf(x); }
+RUSH_HD double abs(double x) { return __builtin_fabs(x); }
+
+// A first guess good to 1e-6 (Giles, Approximating the erfinv function, 2010, single precision),
+// and beyond the range of float32 to 1e-2 (from erfc's asymptote); then Halley's method, each of
+// whose steps cubes the error. Near 1 the rest comes from erfc, which does not cancel there.
+template <class T>
+RUSH_HD T erfinv_refined(T x) {
+  const T size = abs(x);
+  if (!(size < T(1))) return size == T(1) ? x / T(0) : T(0) / T(0);
+  const T kNear[] = {T(2.81022636e-08),  T(3.43273939e-07), T(-3.5233877e-06),
+                     T(-4.39150654e-06), T(0.00021858087),  T(-0.00125372503),
+                     T(-0.00417768164),  T(0.246640727),    T(1.50140941)};
+  const T kFar[] = {T(-0.000200214257), T(0.000100950558), T(0.00134934322),
+                    T(-0.00367342844),  T(0.00573950773),  T(-0.0076224613),
+                    T(0.00943887047),   T(1.00167406),     T(2.83297682)};
+  const T w = -std::log((T(1) - size) * (T(1) + size));
+  const T z = w < T(5) ? w - T(2.5) : std::sqrt(w) - T(3);
+  T y = T(0);
+  for (int i = 0; i < 9; ++i) y = y * z + (w < T(5) ? kNear[i] : kFar[i]);
+  y *= size;
+  if (w > T(16)) y = std::sqrt(w - T(0.5) * std::log(w) + T(0.12078223763524522235));
+  for (int steps = sizeof(T) == 8 ? 2 : 1; steps > 0; --steps) {
+    const T rest = size < T(0.5) ? std::erf(y) - size : (T(1) - size) - std::erfc(y);
+    const T step = rest * T(0.88622692545275801365) * std::exp(y * y);  // sqrt(pi) / 2
+    y -= step / (T(1) + y * step);
+  }
+  return x < T(0) ? -y : x == T(0) ? x : y;
+}
+RUSH_HD float erfinv(float x) { return erfinv_refined(x); }
+RUSH_HD double erfinv(double x) { return erfinv_refined(x); }
+
 #endif
 
+RUSH_MATH_1(exp2)
 RUSH_MATH_1(log2)
 RUSH_MATH_1(log10)
 RUSH_MATH_1(log1p)
@@ -131,6 +167,10 @@ RUSH_MATH_1(acos)
 RUSH_MATH_1(atan)
 RUSH_MATH_1(sinh)
 RUSH_MATH_1(cosh)
+RUSH_MATH_1(asinh)
+RUSH_MATH_1(acosh)
+RUSH_MATH_1(atanh)
+RUSH_MATH_1(lgamma)
 RUSH_MATH_1(erf)
 RUSH_MATH_1(erfc)
 RUSH_MATH_1(floor)
@@ -140,6 +180,9 @@ RUSH_MATH_1(rint)
 RUSH_MATH_2(pow)
 RUSH_MATH_2(fmod)
 RUSH_MATH_2(atan2)
+RUSH_MATH_2(hypot)
+RUSH_MATH_2(copysign)
+RUSH_MATH_2(nextafter)
 
 #undef RUSH_MATH_1
 #undef RUSH_MATH_2

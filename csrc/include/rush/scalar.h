@@ -5,8 +5,10 @@
 //   arithmetic  any type, the result has the operands' promoted type
 //   numeric     the same, but not bool
 //   floating    integers are computed in float32
+//   real        floating types only
 //   compare     any type, the result is bool
 //   bitwise     integers and bool
+//   integral    integers only
 // Gradients at kinks are PyTorch's: sign(0) = 0, relu'(0) = 0.
 #pragma once
 
@@ -78,6 +80,12 @@ RUSH_OP_2(div, x, y, return x / y;)
 RUSH_OP_1(reciprocal, return T(1) / x;)
 RUSH_OP_2(maximum, x, y, return x > y || x != x ? x : y;)
 RUSH_OP_2(minimum, x, y, return x < y || x != x ? x : y;)
+RUSH_OP_2(fmax, x, y, return x > y || y != y ? x : y;)  // a number wins over NaN
+RUSH_OP_2(fmin, x, y, return x < y || y != y ? x : y;)
+RUSH_OP_2(heaviside, x, y, return x == T(0) ? y : T(x > T(0));)
+RUSH_OP_2(copysign, x, y, return math::copysign(x, y);)
+RUSH_OP_2(nextafter, x, y, return math::nextafter(x, y);)
+RUSH_OP_2(hypot, x, y, return math::hypot(x, y);)
 
 // Rounds towards minus infinity; the caller refuses integer zero divisors beforehand.
 struct floor_divide {
@@ -114,11 +122,63 @@ struct remainder {
   }
 };
 
-// Integers: by squaring; a negative exponent gives 0 except for bases 1 and -1.
+// Rounds towards zero.
+struct trunc_divide {
+  template <class T>
+  RUSH_HD T operator()(T x, T y) const {
+    if constexpr (is_floating<T>::value) {
+      return math::trunc(x / y);
+    } else {
+      if (y == T(0)) return T(0);
+      return y == T(-1) ? T(T(0) - x) : T(x / y);
+    }
+  }
+};
+
+// The sign of the dividend, as C's %.
+struct fmod {
+  template <class T>
+  RUSH_HD T operator()(T x, T y) const {
+    if constexpr (is_floating<T>::value)
+      return math::fmod(x, y);
+    else
+      return y == T(0) || y == T(-1) ? T(0) : T(x % y);
+  }
+};
+
+// Euclid's algorithm. Opposites are taken first: the smallest integer must not be divided by -1.
+struct gcd {
+  template <class T>
+  RUSH_HD T operator()(T x, T y) const {
+    T a = x < T(0) ? T(T(0) - x) : x;
+    T b = y < T(0) ? T(T(0) - y) : y;
+    while (b != T(0)) {
+      const T rest = T(a % b);
+      a = b;
+      b = rest;
+    }
+    return a;
+  }
+};
+struct lcm {
+  template <class T>
+  RUSH_HD T operator()(T x, T y) const {
+    const T divisor = gcd{}(x, y);
+    if (divisor == T(0)) return T(0);
+    const T product = T(x / divisor * y);
+    return product < T(0) ? T(T(0) - product) : product;
+  }
+};
+
+// Integers: by squaring; a negative exponent gives 0 except for bases 1 and -1. Of one exponent for
+// all elements the compiler tests the common ones before the loop, which then vectorises.
 struct pow {
   template <class T>
   RUSH_HD T operator()(T x, T y) const {
     if constexpr (is_floating<T>::value) {
+      if (y == T(2)) return x * x;
+      if (y == T(3)) return x * x * x;
+      if (y == T(-1)) return T(1) / x;
       return math::pow(x, y);
     } else {
       if (y < T(0)) return x == T(1) ? T(1) : (x == T(-1) ? (y % 2 == 0 ? T(1) : T(-1)) : T(0));
@@ -148,15 +208,27 @@ RUSH_ROUNDING(ceil, ceil)
 RUSH_ROUNDING(trunc, trunc)
 RUSH_ROUNDING(round, rint)  // ties to even
 #undef RUSH_ROUNDING
+RUSH_OP_1(frac, return x - math::trunc(x);)
 
 // ---- Exponentials, trigonometry ----
 
 RUSH_OP_1(exp, return math::exp(x);)
 RUSH_OP_1(expm1, return math::expm1(x);)
+RUSH_OP_1(exp2, return math::exp2(x);)
 RUSH_OP_1(log, return math::log(x);)
 RUSH_OP_1(log2, return math::log2(x);)
 RUSH_OP_1(log10, return math::log10(x);)
 RUSH_OP_1(log1p, return math::log1p(x);)
+// From the larger exponent, so that neither power overflows; equal infinities have no difference.
+RUSH_OP_2(logaddexp, x, y, const T high = x > y || x != x ? x : y; const T gap = math::abs(x - y);
+          return x == y ? x + T(0.69314718055994530942) : high + math::log1p(math::exp(-gap));)
+RUSH_OP_2(logaddexp2, x, y, const T high = x > y || x != x ? x : y; const T gap = math::abs(x - y);
+          return x == y ? x + T(1)
+                        : high + T(1.44269504088896340736) * math::log1p(math::exp2(-gap));)
+RUSH_OP_2(xlogy, x, y, return x == T(0) && y == y ? T(0) : x * math::log(y);)
+RUSH_OP_2(special_xlog1py, x, y, return x == T(0) && y == y ? T(0) : x * math::log1p(y);)
+RUSH_OP_2(ldexp, x, y, return x * math::exp2(y);)
+RUSH_OP_1(logit, return math::log(x / (T(1) - x));)
 RUSH_OP_1(sqrt, return math::sqrt(x);)
 RUSH_OP_1(rsqrt, return T(1) / math::sqrt(x);)
 RUSH_OP_1(sin, return math::sin(x);)
@@ -165,13 +237,75 @@ RUSH_OP_1(tan, return math::tan(x);)
 RUSH_OP_1(asin, return math::asin(x);)
 RUSH_OP_1(acos, return math::acos(x);)
 RUSH_OP_1(atan, return math::atan(x);)
+RUSH_OP_1(sinc, const T angle = T(3.14159265358979323846) * x;
+          return x == T(0) ? T(1) : math::sin(angle) / angle;)
 RUSH_OP_1(sinh, return math::sinh(x);)
 RUSH_OP_1(cosh, return math::cosh(x);)
 RUSH_OP_1(tanh, return math::tanh(x);)
+RUSH_OP_1(asinh, return math::asinh(x);)
+RUSH_OP_1(acosh, return math::acosh(x);)
+RUSH_OP_1(atanh, return math::atanh(x);)
 RUSH_OP_2(tanh_backward, g, out, return g * (T(1) - out * out);)
 RUSH_OP_1(erf, return math::erf(x);)
 RUSH_OP_1(erfc, return math::erfc(x);)
+RUSH_OP_1(erfinv, return math::erfinv(x);)
 RUSH_OP_2(atan2, y, x, return math::atan2(y, x);)
+
+// ---- The gamma function's logarithm and its derivatives ----
+
+RUSH_OP_1(lgamma, return math::lgamma(x);)
+
+// Recurrence up to 10, from there the asymptotic series (Abramowitz and Stegun, 6.3.18); negative
+// numbers by reflection (6.3.7), whose tangent sees the distance to an integer only: it is exact.
+struct digamma {
+  template <class T>
+  RUSH_HD T operator()(T x) const {
+    const T pi = T(3.14159265358979323846);
+    if (x == T(0)) return math::copysign(T(1) / T(0), -x);
+    T sum = T(0);
+    if (x < T(0)) {
+      const T fraction = x - math::rint(x);
+      if (fraction == T(0)) return T(0) / T(0);
+      sum = -pi / math::tan(pi * fraction);
+      x = T(1) - x;
+    }
+    for (; x < T(10); x += T(1)) sum -= T(1) / x;
+    const T z = T(1) / (x * x);
+    T series = T(1.0 / 12);
+    series = series * -z + T(691.0 / 32760);
+    series = series * -z + T(1.0 / 132);
+    series = series * -z + T(1.0 / 240);
+    series = series * -z + T(1.0 / 252);
+    series = series * -z + T(1.0 / 120);
+    series = series * -z + T(1.0 / 12);
+    return sum + math::log(x) - T(0.5) / x - series * z;
+  }
+};
+
+// The same for its derivative (6.4.12, 6.4.7).
+struct trigamma {
+  template <class T>
+  RUSH_HD T operator()(T x) const {
+    const T pi = T(3.14159265358979323846);
+    T sum = T(0), sign = T(1);
+    if (x < T(0.5)) {
+      const T sine = math::sin(pi * x);
+      sum = -(pi / sine) * (pi / sine);
+      sign = T(-1);
+      x = T(1) - x;
+    }
+    for (; x < T(10); x += T(1)) sum += T(1) / (x * x);
+    const T z = T(1) / (x * x);
+    T series = T(7.0 / 6);
+    series = series * -z + T(691.0 / 2730);
+    series = series * -z + T(5.0 / 66);
+    series = series * -z + T(1.0 / 30);
+    series = series * -z + T(1.0 / 42);
+    series = series * -z + T(1.0 / 30);
+    series = series * -z + T(1.0 / 6);
+    return sign * (sum + (T(1) + T(0.5) / x + series * z) / x);
+  }
+};
 
 // ---- Activations ----
 
@@ -224,8 +358,16 @@ RUSH_OP_2(cross_entropy_of_logit, x, y, const T size = x < T(0) ? -x : x;
 
 RUSH_OP_3(multiply_add, x, y, z, return T(x + y * z);)
 RUSH_OP_3(lerp, x, y, w, return w < T(0.5) ? x + w * (y - x) : y - (y - x) * (T(1) - w);)
-RUSH_OP_3(clamp, x, low, high, const T raised = x < low ? low : x;
-          return raised > high ? high : raised;)
+// A bound that is NaN gives NaN.
+RUSH_OP_3(clamp, x, low, high, const T raised = x < low || low != low ? low : x;
+          return raised > high || high != high ? high : raised;)
+struct nan_to_num {
+  template <class T>
+  RUSH_HD T operator()(T x, T nan, T highest, T lowest) const {
+    if (x != x) return nan;
+    return x - x == T(0) ? x : (x > T(0) ? highest : lowest);
+  }
+};
 
 // ---- Comparison, logic, bits ----
 
@@ -241,6 +383,16 @@ RUSH_TEST_2(logical_xor, return (x != T(0)) != (y != T(0));)
 RUSH_TEST_1(logical_not, return x == T(0);)
 RUSH_TEST_1(isnan, return x != x;)
 RUSH_TEST_1(isfinite, return T(x - x) == T(0);)
+RUSH_TEST_1(isinf, return x == x && T(x - x) != T(0);)
+struct signbit {
+  template <class T>
+  RUSH_HD bool operator()(T x) const {
+    if constexpr (is_floating<T>::value)
+      return math::copysign(T(1), x) < T(0);
+    else
+      return x < T(0);
+  }
+};
 RUSH_OP_2(bitwise_and, x, y, return T(x & y);)
 RUSH_OP_2(bitwise_or, x, y, return T(x | y);)
 RUSH_OP_2(bitwise_xor, x, y, return T(x ^ y);)
@@ -250,6 +402,20 @@ struct bitwise_not {
     return T(~x);
   }
   RUSH_HD bool operator()(bool x) const { return !x; }
+};
+
+// Shifts by more than the width, or by a negative count, leave no bit of the number but its sign.
+struct bitwise_left_shift {
+  template <class T>
+  RUSH_HD T operator()(T x, T y) const {
+    return y < T(0) || y >= T(8 * sizeof(T)) ? T(0) : T(x << y);
+  }
+};
+struct bitwise_right_shift {
+  template <class T>
+  RUSH_HD T operator()(T x, T y) const {
+    return y < T(0) || y >= T(8 * sizeof(T)) ? T(x < T(0) ? -1 : 0) : T(x >> y);
+  }
 };
 
 #undef RUSH_OP_1
@@ -264,20 +430,27 @@ struct bitwise_not {
 
 #define RUSH_POINTWISE_1(X)                                                              \
   X(neg, numeric) X(abs, numeric) X(sign, arithmetic) X(square, numeric)                 \
-  X(floor, numeric) X(ceil, numeric) X(trunc, numeric) X(round, numeric)                 \
-  X(reciprocal, floating) X(exp, floating) X(expm1, floating) X(log, floating)           \
-  X(log2, floating) X(log10, floating) X(log1p, floating) X(sqrt, floating)              \
-  X(rsqrt, floating) X(sin, floating) X(cos, floating) X(tan, floating)                  \
-  X(asin, floating) X(acos, floating) X(atan, floating) X(sinh, floating)                \
-  X(cosh, floating) X(tanh, floating) X(erf, floating) X(erfc, floating)                 \
-  X(relu, numeric) X(sigmoid, floating) X(silu, floating) X(gelu, floating)              \
-  X(gelu_tanh, floating) X(logical_not, compare) X(isnan, compare) X(isfinite, compare)  \
+  X(floor, numeric) X(ceil, numeric) X(trunc, numeric) X(round, numeric) X(frac, real)   \
+  X(reciprocal, floating) X(exp, floating) X(expm1, floating) X(exp2, floating)          \
+  X(log, floating) X(log2, floating) X(log10, floating) X(log1p, floating)               \
+  X(logit, floating) X(sqrt, floating) X(rsqrt, floating) X(sin, floating)               \
+  X(cos, floating) X(tan, floating) X(sinc, floating) X(asin, floating)                  \
+  X(acos, floating) X(atan, floating) X(sinh, floating) X(cosh, floating)                \
+  X(tanh, floating) X(asinh, floating) X(acosh, floating) X(atanh, floating)             \
+  X(erf, floating) X(erfc, floating) X(erfinv, floating) X(lgamma, floating)             \
+  X(digamma, floating) X(trigamma, floating) X(relu, numeric) X(sigmoid, floating)       \
+  X(silu, floating) X(gelu, floating) X(gelu_tanh, floating) X(logical_not, compare)     \
+  X(isnan, compare) X(isfinite, compare) X(isinf, compare) X(signbit, compare)           \
   X(bitwise_not, bitwise)
 
 #define RUSH_POINTWISE_2(X)                                                              \
   X(add, arithmetic) X(sub, numeric) X(mul, arithmetic) X(div, floating)                 \
-  X(pow, numeric) X(maximum, arithmetic) X(minimum, arithmetic)                          \
-  X(floor_divide, numeric) X(remainder, numeric) X(atan2, floating)                      \
+  X(pow, numeric) X(maximum, arithmetic) X(minimum, arithmetic) X(fmax, arithmetic)      \
+  X(fmin, arithmetic) X(heaviside, arithmetic) X(copysign, floating) X(nextafter, real)  \
+  X(floor_divide, numeric) X(trunc_divide, numeric) X(remainder, numeric)                \
+  X(fmod, numeric) X(gcd, integral) X(lcm, integral) X(atan2, floating) X(hypot, real)   \
+  X(logaddexp, real) X(logaddexp2, real) X(xlogy, floating) X(special_xlog1py, floating) \
+  X(ldexp, floating)                                                                     \
   X(tanh_backward, floating) X(relu_backward, floating) X(sigmoid_backward, floating)    \
   X(silu_backward, floating) X(leaky_relu, floating) X(elu, floating)                    \
   X(gelu_backward, floating) X(gelu_tanh_backward, floating)                             \
@@ -285,10 +458,11 @@ struct bitwise_not {
   X(cross_entropy_of_probability, floating) X(cross_entropy_of_logit, floating)          \
   X(eq, compare) X(ne, compare) X(lt, compare) X(le, compare) X(gt, compare)             \
   X(ge, compare) X(logical_and, compare) X(logical_or, compare) X(logical_xor, compare)  \
-  X(bitwise_and, bitwise) X(bitwise_or, bitwise) X(bitwise_xor, bitwise)
+  X(bitwise_and, bitwise) X(bitwise_or, bitwise) X(bitwise_xor, bitwise)                 \
+  X(bitwise_left_shift, integral) X(bitwise_right_shift, integral)
 
 #define RUSH_POINTWISE_3(X)                                                              \
-  X(multiply_add, numeric) X(lerp, floating) X(clamp, numeric) X(huber, floating)        \
+  X(multiply_add, numeric) X(lerp, real) X(clamp, numeric) X(huber, floating)            \
   X(leaky_relu_backward, floating) X(elu_backward, floating) X(softplus, floating)
 
-#define RUSH_POINTWISE_4(X) X(softplus_backward, floating)
+#define RUSH_POINTWISE_4(X) X(softplus_backward, floating) X(nan_to_num, real)

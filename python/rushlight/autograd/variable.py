@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from rushlight import dtypes
 from rushlight.autograd.grad_mode import INFERENCE, fresh_counter, state
 from rushlight.autograd.node import AccumulateGrad, Edge, Extras, Node, RemovableHandle
 from rushlight.autograd.views import edge_of
@@ -100,7 +101,7 @@ class Variable:
             if grad is not None:
                 self.__dict__["_grad"] = grad
             return
-        if self._array.dtype.kind != "f":
+        if not dtypes.is_floating(self._array.dtype):
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if self._counter is INFERENCE and not state.inference:
             raise RuntimeError(

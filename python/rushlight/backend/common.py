@@ -13,6 +13,7 @@ __all__ = [
     "diagonal",
     "fill_",
     "flip",
+    "frexp",
     "getitem",
     "joined",
     "narrow",
@@ -37,6 +38,13 @@ Array = Any
 def namespace(x: Array) -> Any:
     """NumPy or CuPy, whichever `x` belongs to."""
     return x.__array_namespace__()
+
+
+def frexp(x: Array) -> tuple[Array, Array]:
+    """The mantissas, between 0.5 and 1 in size, and the int32 exponents of floats."""
+    xp = namespace(x)
+    mantissa, exponent = xp.frexp(x)
+    return xp.asarray(mantissa), xp.asarray(exponent).astype("int32", copy=False)
 
 
 def address(x: Array) -> int:

@@ -10,16 +10,20 @@ import numpy as np
 
 from rushlight import _kernels
 from rushlight._kernels import *  # noqa: F403
+from rushlight.backend import special
 from rushlight.backend.common import *  # noqa: F403
-from rushlight.backend.windows import *  # noqa: F403
 from rushlight.backend.strided import *  # noqa: F403
+from rushlight.backend.windows import *  # noqa: F403
 
 Array = np.ndarray[Any, Any]
 
-# Names of the kernels that take a destination as their last argument.
-DESTINED = frozenset(name for name, _, _ in _kernels.POINTWISE)
+# The kernels that take a destination as their last argument, with the number of their operands.
+DESTINED = {name: operands for name, operands, _ in _kernels.POINTWISE}
 
 cast = _kernels.copy
+floor_quotient = _kernels.floor_divide  # under the name of the op that has a derivative
+
+globals().update(special.kernels("scipy.special", _kernels.result_type, np.asarray, np.asarray))
 
 
 def sum_to(x: Array, shape: Sequence[int]) -> Array:
@@ -68,7 +72,7 @@ def cat(arrays: Sequence[Array], dim: int) -> Array:
     shape = list(arrays[0].shape)
     shape[dim] = builtins.sum(a.shape[dim] for a in arrays)
     out: Array = _kernels.empty(shape, _kernels.result_type(*arrays))
-    return np.concatenate(arrays, dim, out)
+    return np.concatenate(arrays, dim, out, casting="unsafe")
 
 
 def index_add(shape: Sequence[int], index: Any, g: Array) -> Array:

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 from rushlight.ops import (  # noqa: F401 - imported for what they declare
     activation,
     adaptive,
+    aliases,
+    bitwise,
+    choice,
     comparison,
     conv,
     correlation,
     creation,
     distance,
+    exponential,
     grid,
     index,
     joining,
@@ -21,24 +25,31 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     nn,
     normalization,
     pointwise,
+    polynomials,
     pooling,
     random,
     reduction,
+    rounding,
     shape,
     shuffling,
     spatial,
+    special,
     strided,
+    trigonometry,
 )
 from rushlight.ops._registry import find, names
 
 if TYPE_CHECKING:
     from rushlight.ops.activation import *  # noqa: F403
     from rushlight.ops.adaptive import *  # noqa: F403
+    from rushlight.ops.bitwise import *  # noqa: F403
+    from rushlight.ops.choice import *  # noqa: F403
     from rushlight.ops.comparison import *  # noqa: F403
     from rushlight.ops.conv import *  # noqa: F403
     from rushlight.ops.correlation import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
     from rushlight.ops.distance import *  # noqa: F403
+    from rushlight.ops.exponential import *  # noqa: F403
     from rushlight.ops.grid import *  # noqa: F403
     from rushlight.ops.index import *  # noqa: F403
     from rushlight.ops.joining import *  # noqa: F403
@@ -48,13 +59,17 @@ if TYPE_CHECKING:
     from rushlight.ops.nn import *  # noqa: F403
     from rushlight.ops.normalization import *  # noqa: F403
     from rushlight.ops.pointwise import *  # noqa: F403
+    from rushlight.ops.polynomials import *  # noqa: F403
     from rushlight.ops.pooling import *  # noqa: F403
     from rushlight.ops.random import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
+    from rushlight.ops.rounding import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
     from rushlight.ops.shuffling import *  # noqa: F403
     from rushlight.ops.spatial import *  # noqa: F403
+    from rushlight.ops.special import *  # noqa: F403
     from rushlight.ops.strided import *  # noqa: F403
+    from rushlight.ops.trigonometry import *  # noqa: F403
 
 __all__ = ["find", "names"]
 

@@ -17,7 +17,7 @@ from rushlight.autograd.views import new_view
 from rushlight.backend import kernels_of
 from rushlight.tensor import Tensor
 
-CATEGORIES = {"b": 0, "i": 1, "u": 1, "f": 2}
+CATEGORIES = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2}  # V: bfloat16
 
 
 def as_operand(op: str, name: str, value: Any, required: bool = True) -> Any:

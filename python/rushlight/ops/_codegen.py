@@ -223,7 +223,7 @@ def _call_kernel(op: Op, form: str) -> list[str]:
     else:
         call = f"K.assign(a_{_first(op)}, fitting({call}, a_{_first(op)}))"
         options = [n for n in arguments(op) if n not in tensors]
-        if op.name in cpu.DESTINED and options:
+        if cpu.DESTINED.get(op.name) == len(tensors) and options:
             plain = " and ".join(f"{n} == defaults[{n!r}]" for n in options)
             call = f"K.{op.name}({arrays}, a_{_first(op)}) if {plain} else {call}"
     return [*lines, *_before_change(op), *_retried(op, call)]

@@ -1,41 +1,47 @@
-"""Comparison, logic and bits, elementwise and as a whole."""
+"""Comparison and logic, elementwise and as a whole."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
 
 from rushlight.backend import kernels_of
 from rushlight.ops._registry import composed, op
 from rushlight.tensor import Tensor
 
 Number = int | float | bool
+BOOL = np.dtype(np.bool_)
 
 
 @op(input=None, other=None, operator="eq")
-def eq(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+def eq(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input == other``, of type bool."""
 
 
 @op(input=None, other=None, operator="ne")
-def ne(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+def ne(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input != other``, of type bool."""
 
 
 @op(input=None, other=None, operator="lt")
-def lt(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+def lt(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input < other``, of type bool."""
 
 
 @op(input=None, other=None, operator="le")
-def le(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+def le(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input <= other``, of type bool."""
 
 
 @op(input=None, other=None, operator="gt")
-def gt(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+def gt(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input > other``, of type bool."""
 
 
 @op(input=None, other=None, operator="ge")
-def ge(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+def ge(input: Tensor, other: Tensor | Number) -> Tensor:
     """Elementwise ``input >= other``, of type bool."""
 
 
@@ -69,24 +75,44 @@ def isfinite(input: Tensor) -> Tensor:
     """Whether each element is neither infinite nor NaN."""
 
 
-@op(input=None, other=None, operator="and", inplace=True)
-def bitwise_and(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise ``input & other`` of integers or bools."""
+@op(input=None)
+def isinf(input: Tensor) -> Tensor:
+    """Whether each element is infinite."""
 
 
-@op(input=None, other=None, operator="or", inplace=True)
-def bitwise_or(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise ``input | other`` of integers or bools."""
+@op(input=None, forward=lambda K, input: K.eq(input, math.inf))
+def isposinf(input: Tensor) -> Tensor:
+    """Whether each element is infinity."""
 
 
-@op(input=None, other=None, operator="xor", inplace=True)
-def bitwise_xor(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise ``input ^ other`` of integers or bools."""
+@op(input=None, forward=lambda K, input: K.eq(input, -math.inf))
+def isneginf(input: Tensor) -> Tensor:
+    """Whether each element is minus infinity."""
 
 
-@op(input=None, operator="invert", inplace=True)
-def bitwise_not(input: Tensor) -> Tensor:
-    """Elementwise complement of integers, negation of bools."""
+@op(input=None, forward=lambda K, input: K.full(input.shape, True, BOOL))
+def isreal(input: Tensor) -> Tensor:
+    """True everywhere: there are no complex tensors."""
+
+
+# ---- In place ----
+
+
+def _in_place(name: str) -> Callable[..., Tensor]:
+    """The form that writes 0 and 1 into its tensor; the derivative is 0."""
+
+    def replace(input: Tensor, *other: Tensor | Number) -> Tensor:
+        return input.copy_(getattr(input, name)(*other))
+
+    replace.__name__ = name + "_"
+    return replace
+
+
+for _name in (
+    *("eq", "ne", "lt", "le", "gt", "ge"),
+    *("logical_and", "logical_not", "logical_or", "logical_xor"),
+):
+    setattr(Tensor, _name + "_", _in_place(_name))
 
 
 # ---- Whole tensors ----

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from rushlight import dtypes
-from rushlight.backend import device_kernels
+from rushlight.backend import cpu, device_kernels, kernels_of
 from rushlight.devices import device as Device  # noqa: N812 - `device` is an argument's name
 from rushlight.ops._arguments import sizes_of
 from rushlight.ops._registry import composed
@@ -51,7 +51,7 @@ def _check_options(options: dict[str, Any]) -> None:
 
 
 def _kind(dtype: dtypes.dtype | None) -> np.dtype[Any]:
-    return (dtypes.get_default_dtype() if dtype is None else dtype).numpy
+    return (dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)).numpy
 
 
 def _full(
@@ -102,7 +102,7 @@ def empty(*size: int | Sequence[int], dtype: dtypes.dtype | None = None, **optio
 def _like(name: str, value: Any) -> None:
     def like(input: Tensor, *, dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
         options.setdefault("device", input.device)
-        kind = input._array.dtype if dtype is None else dtype.numpy
+        kind = input._array.dtype if dtype is None else _kind(dtype)
         return _full(input._array.shape, value, kind, options)
 
     like.__name__ = like.__qualname__ = f"{name}_like"
@@ -113,7 +113,7 @@ def _like(name: str, value: Any) -> None:
         self: Tensor, *size: int | Sequence[int], dtype: dtypes.dtype | None = None, **options: Any
     ) -> Tensor:
         options.setdefault("device", self.device)
-        kind = self._array.dtype if dtype is None else dtype.numpy
+        kind = self._array.dtype if dtype is None else _kind(dtype)
         return _full(sizes_of(size), value, kind, options)
 
     new.__name__ = f"new_{name}"
@@ -178,30 +178,59 @@ def new_empty(
 
 def _array_of(data: Any, dtype: dtypes.dtype | None) -> np.ndarray[Any, Any]:
     """A new array of nested sequences, numbers, tensors or NumPy arrays."""
+    kind = None if dtype is None else _kind(dtype)
     if isinstance(data, Tensor):
-        return np.array(data.detach().numpy(force=True), None if dtype is None else dtype.numpy)
+        data = data.detach().numpy(force=True)
     if isinstance(data, np.ndarray | np.generic):
-        array = np.array(data, None if dtype is None else dtype.numpy)
+        array = np.array(data)
         dtypes.of_numpy(array.dtype)
-        return array
+        return array if kind in (None, array.dtype) else cpu.cast(array, kind)
     data = _plain(data)
     try:
         array = np.array(data)
     except ValueError as error:
         raise ValueError(f"expected sequence of equal length: {error}") from None
-    if array.dtype.kind not in "biuf":
-        if array.dtype.kind == "c":
-            raise NotImplementedError("tensor(): complex data is not supported")
-        if array.dtype.kind in "US":
-            if isinstance(data, list):
-                raise ValueError(f"too many dimensions '{type(_first(data)).__name__}'")
-            raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
-        raise RuntimeError(f"Could not infer dtype of {type(_first(data)).__name__}")
+    if array.dtype.kind not in "biufV":
+        _refuse_data(data, array.dtype.kind)
     if dtype is not None:
-        return array.astype(dtype.numpy)
-    if array.dtype.kind == "f":
-        return array.astype(_kind(None))
-    return array.astype(dtypes.bool.numpy if array.dtype.kind == "b" else dtypes.int64.numpy)
+        return _fitting(array, dtypes.of(dtype))
+    if array.dtype.kind in "fV":
+        return _converted(array, _kind(None))
+    return _fitting(array, dtypes.bool if array.dtype.kind == "b" else dtypes.int64)
+
+
+def _refuse_data(data: Any, kind: str) -> NoReturn:
+    """Raises for data that NumPy takes for no numbers."""
+    if kind == "c":
+        raise NotImplementedError("tensor(): complex data is not supported")
+    if kind in "US":
+        if isinstance(data, list):
+            raise ValueError(f"too many dimensions '{type(_first(data)).__name__}'")
+        raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
+    raise RuntimeError(f"Could not infer dtype of {type(_first(data)).__name__}")
+
+
+def _converted(array: np.ndarray[Any, Any], kind: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """The array in another type, by the kernels' rules; in memory of its own."""
+    return array if array.dtype == kind else cpu.cast(array, kind)
+
+
+def _fitting(array: np.ndarray[Any, Any], dtype: dtypes.dtype) -> np.ndarray[Any, Any]:
+    """Python's numbers in a given type.
+
+    Raises:
+        RuntimeError: for one that an integer type cannot hold; a negative one wraps in an unsigned
+            type.
+        ValueError: for one of more than 63 bits, but in uint64.
+    """
+    if array.dtype == dtypes.uint64.numpy and dtype.numpy.kind in "iu" and dtype.name != "uint64":
+        raise ValueError("Overflow when unpacking long long")
+    if dtype.numpy.kind in "iu" and array.size and array.dtype != dtype.numpy:
+        limits = dtypes.iinfo(dtype)
+        least = limits.min if dtype.is_signed else -limits.max
+        if not least <= array.min().item() <= array.max().item() <= limits.max:
+            raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
+    return _converted(array, dtype.numpy)
 
 
 def _plain(data: Any) -> Any:
@@ -289,13 +318,17 @@ def arange(
         raise RuntimeError("step must be nonzero")
     if (bounds[1] - bounds[0]) * bounds[2] < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    floating = any(isinstance(b, float) for b in bounds)
-    kind = dtype.numpy if dtype else _kind(None) if floating else dtypes.int64.numpy
-    if kind.kind == "f":
-        count = int(np.ceil((bounds[1] - bounds[0]) / bounds[2]))
-        array = (bounds[0] + np.arange(count, dtype=np.float64) * bounds[2]).astype(kind)
+    if dtype is None:
+        floating = any(isinstance(b, float) for b in bounds)
+        dtype = dtypes.get_default_dtype() if floating else dtypes.int64
+    dtype = dtypes.of(dtype)
+    first, step = bounds[0], bounds[2]
+    count = int(np.ceil((bounds[1] - first) / step))
+    if dtype.is_floating_point:
+        array = first + np.arange(count, dtype=np.float64) * step
     else:
-        array = np.arange(*bounds, dtype=kind)
+        array = int(first) + np.arange(count) * int(step)
+    array = _converted(array, dtype.numpy)
     return finish(array, **options)
 
 
@@ -309,11 +342,11 @@ def linspace(
     kind = _kind(dtype)
     # From both ends inwards, in the result's type, as PyTorch computes it.
     step = kind.type(end - start) / kind.type(max(steps - 1, 1))
-    index = np.arange(steps, dtype=kind)
+    index = _converted(np.arange(steps), kind)
     upper = kind.type(end) - step * kind.type(1) * (steps - 1 - index)
     lower = kind.type(start) + step * index
     array = np.where(index < steps // 2, lower, upper) if steps > 1 else np.full(steps, start)
-    return finish(array.astype(kind), **options)
+    return finish(_converted(array, kind), **options)
 
 
 @composed(method=False)
@@ -334,3 +367,10 @@ def is_tensor(obj: Any) -> bool:
 def numel(input: Tensor) -> int:
     """The number of elements."""
     return input.numel()
+
+
+@composed(method=False)
+def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
+    """The dtype of arithmetic between two operands, tensors or numbers."""
+    operands = [x._array if isinstance(x, Tensor) else x for x in (tensor1, tensor2)]
+    return dtypes.of_numpy(kernels_of(*operands).result_type(*operands))

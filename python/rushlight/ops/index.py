@@ -86,7 +86,7 @@ def _normalised(input: Tensor, index: Any) -> tuple[Any, bool]:
     for item in index if isinstance(index, tuple) else (index,):
         if isinstance(item, Tensor):
             item = item._array
-            if item.dtype.kind not in "biu":
+            if item.dtype.name not in ("int64", "int32", "uint8", "bool"):
                 raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
             basic &= item.ndim == 0 and item.dtype.kind != "b"
             if item.ndim == 0 and item.dtype.kind != "b":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rushlight.ops._registry import composed, op
-from rushlight.ops.pointwise import where
+from rushlight.ops.choice import where
 from rushlight.tensor import Tensor
 
 # ---- Activations ----

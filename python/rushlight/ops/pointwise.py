@@ -1,7 +1,6 @@
-"""Elementwise operations, with broadcasting and type promotion; kernels from scalar.h.
+"""Arithmetic, elementwise, with broadcasting and type promotion; kernels from scalar.h.
 
-Gradients at kinks are PyTorch's: ``sign(0) = 0`` for ``abs``, equal shares for ``maximum`` and
-``minimum`` of equal numbers, 1 at the bounds of ``clamp``.
+Gradients at kinks are PyTorch's: ``sign(0) = 0`` for ``abs``, and 0 for powers of 0.
 """
 
 from __future__ import annotations
@@ -9,20 +8,57 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
+from rushlight.ops._derivatives import undefined, zero
 from rushlight.ops._registry import composed, op
 from rushlight.tensor import Tensor
 
 Number = int | float | bool
+NUMBERS = (int, float, bool)
 
-# ---- Arithmetic ----
+# ---- Sums ----
+
+
+def _scaled(K: Any, op: str, input: Any, other: Any, alpha: Number) -> Any:
+    """``input + alpha * other``, where `alpha` is not just 1.
+
+    Raises:
+        TypeError: unless `alpha` is a number.
+        RuntimeError: where `alpha` has a higher category than the result.
+    """
+    if not isinstance(alpha, NUMBERS):
+        raise TypeError(f"{op}(): argument 'alpha' must be Number, not {type(alpha).__name__}")
+    kind = K.result_type(input, other).kind
+    if type(alpha) is bool and kind != "b":
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    if type(alpha) is float and kind in "iub":
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
+    if kind == "b":
+        return K.logical_or(input, K.mul(other, bool(alpha)))
+    return K.multiply_add(input, other, alpha)
+
+
+def _sum(K: Any, input: Any, other: Any, alpha: Number) -> Any:
+    if type(alpha) is int and alpha == 1:
+        return K.add(input, other)
+    return _scaled(K, "add", input, other, alpha)
+
+
+def _difference(K: Any, input: Any, other: Any, alpha: Number) -> Any:
+    if type(alpha) is int and alpha == 1:
+        return K.sub(input, other)
+    if K.result_type(input, other).kind == "b":
+        return K.sub(input, other)  # which refuses bools
+    return _scaled(K, "sub", input, other, alpha if type(alpha) is bool else -alpha)
 
 
 @op(
     input=lambda K, g: g,
     other=lambda K, g, alpha: g if alpha == 1 else K.mul(g, alpha),
-    forward=lambda K, input, other, alpha: (
-        K.add(input, other) if alpha == 1 else K.multiply_add(input, other, alpha)
-    ),
+    forward=_sum,
     operator="add",
     inplace=True,
 )
@@ -33,14 +69,25 @@ def add(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) ->
 @op(
     input=lambda K, g: g,
     other=lambda K, g, alpha: K.mul(g, -alpha),
-    forward=lambda K, input, other, alpha: (
-        K.sub(input, other) if alpha == 1 else K.multiply_add(input, other, -alpha)
-    ),
+    forward=_difference,
     operator="sub",
     inplace=True,
 )
 def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) -> Tensor:
-    """Elementwise difference ``input - alpha * other``; not for two bool tensors."""
+    """Elementwise difference ``input - alpha * other``; not for bool tensors."""
+
+
+@op(
+    input=lambda K, g, alpha: K.mul(g, -alpha),
+    other=lambda K, g: g,
+    forward=lambda K, input, other, alpha: _difference(K, other, input, alpha),
+    method=False,
+)
+def rsub(input: Tensor, other: Tensor | Number, alpha: Number = 1) -> Tensor:
+    """Elementwise difference ``other - alpha * input``; not for bool tensors."""
+
+
+# ---- Products and quotients ----
 
 
 @op(
@@ -59,9 +106,7 @@ def _divide(K: Any, input: Any, other: Any, rounding_mode: str | None) -> Any:
     if rounding_mode == "floor":
         return K.floor_divide(input, other)
     if rounding_mode == "trunc":
-        quotient = K.trunc(K.div(input, other))
-        integral = all(getattr(x, "dtype", type(x)) != quotient.dtype for x in (input, other))
-        return K.cast(quotient, K.result_type(input, other)) if integral else quotient
+        return K.trunc_divide(input, other)
     raise RuntimeError(
         "div expected rounding_mode to be one of None, 'trunc', or 'floor' "
         f"but found '{rounding_mode}'"
@@ -88,17 +133,32 @@ def div(
 
 
 @op(
-    input=None,
-    other=None,
+    input=undefined("floor_divide"),
+    other=undefined("floor_divide"),
     operator="floordiv",
+    inplace=True,
+    node="NotImplemented",
 )
 def floor_divide(input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise quotient rounded down. An integer zero divisor is a RuntimeError."""
+    """Elementwise quotient rounded down. An integer zero divisor is a RuntimeError.
+
+    There is no derivative, as in PyTorch; that of ``div(..., rounding_mode="floor")`` is 0.
+    """
+
+
+@op(input=zero, other=zero, method=False)
+def floor_quotient(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """What `floor_divide` gives, with the derivative 0: what `remainder` takes away."""
+
+
+@op(input=zero, other=zero, method=False)
+def trunc_divide(input: Tensor | Number, other: Tensor | Number) -> Tensor:
+    """Elementwise quotient rounded towards zero; the derivative is 0."""
 
 
 @op(
     input=lambda K, g: g,
-    other=lambda K, g, input, other: K.neg(K.mul(g, K.floor_divide(input, other))),
+    other=lambda K, g, input, other: K.neg(K.mul(g, K.floor_quotient(input, other))),
     operator="mod",
     inplace=True,
 )
@@ -106,14 +166,86 @@ def remainder(input: Tensor | Number, other: Tensor | Number) -> Tensor:
     """Elementwise remainder with the divisor's sign, as Python's ``%``."""
 
 
+@op(
+    input=lambda K, g: g,
+    other=lambda K, g, input, other: K.neg(K.mul(g, K.trunc_divide(input, other))),
+    inplace=True,
+)
+def fmod(input: Tensor, other: Tensor | Number) -> Tensor:
+    """Elementwise remainder with the dividend's sign, as C's ``fmod``."""
+
+
+@op(input=lambda K, g, out: K.neg(K.mul(g, K.mul(out, out))), inplace=True)
+def reciprocal(input: Tensor) -> Tensor:
+    """Elementwise ``1 / input``."""
+
+
+def _value(K: Any, value: Number, *operands: Any) -> Number:
+    """The factor of a sum of products, in the category of the result."""
+    return int(value) if K.result_type(*operands).kind in "iub" else value
+
+
+@op(
+    input=lambda K, g: g,
+    tensor1=lambda K, g, tensor2, value: K.mul(g, K.mul(tensor2, value)),
+    tensor2=lambda K, g, tensor1, value: K.mul(g, K.mul(tensor1, value)),
+    forward=lambda K, input, tensor1, tensor2, value: K.multiply_add(
+        input,
+        tensor1 if value == 1 else K.mul(tensor1, _value(K, value, input, tensor1, tensor2)),
+        tensor2,
+    ),
+    inplace=True,
+)
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+    """Elementwise ``input + value * tensor1 * tensor2``."""
+
+
+def _add_quotient(K: Any, input: Any, tensor1: Any, tensor2: Any, value: Number) -> Any:
+    if tensor1.dtype.kind in "iub" and tensor2.dtype.kind in "iub":
+        raise RuntimeError(
+            "Integer division with addcdiv is no longer supported; convert tensor1 or tensor2 to a "
+            f"floating type. Got {tensor1.dtype} and {tensor2.dtype}."
+        )
+    quotient = K.div(tensor1, tensor2)
+    return K.add(input, quotient) if value == 1 else K.multiply_add(input, quotient, value)
+
+
+@op(
+    input=lambda K, g: g,
+    tensor1=lambda K, g, tensor2, value: K.div(K.mul(g, value), tensor2),
+    tensor2=lambda K, g, tensor1, tensor2, value: K.neg(
+        K.mul(K.div(K.mul(g, value), tensor2), K.div(tensor1, tensor2))
+    ),
+    forward=_add_quotient,
+    inplace=True,
+)
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+    """Elementwise ``input + value * tensor1 / tensor2``; not for the quotient of two integers."""
+
+
+@op(
+    input=lambda K, g, weight: K.mul(
+        g, 1 - weight if type(weight) in NUMBERS else K.sub(1, weight)
+    ),
+    end=lambda K, g, weight: K.mul(g, weight),
+    weight=lambda K, g, input, end: K.mul(g, K.sub(end, input)),
+    inplace=True,
+)
+def lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor:
+    """Elementwise ``input + weight * (end - input)``, of floats."""
+
+
+# ---- Powers ----
+
+
 def _power(K: Any, input: Any, exponent: Any) -> Any:
     if type(exponent) in (int, float) and exponent == 2:
-        return K.square(input)
+        return _square(K, input)
     return K.pow(input, exponent)
 
 
 def _power_base_gradient(K: Any, g: Any, input: Any, exponent: Any) -> Any:
-    if type(exponent) in (int, float, bool):
+    if type(exponent) in NUMBERS:
         if exponent == 0:
             return K.zeros_like(g)
         if exponent == 2:
@@ -124,12 +256,12 @@ def _power_base_gradient(K: Any, g: Any, input: Any, exponent: Any) -> Any:
 
 
 def _power_exponent_gradient(K: Any, g: Any, input: Any, exponent: Any, out: Any) -> Any:
-    if type(input) in (int, float, bool):  # a kernel would take its logarithm in float32
-        slope = K.mul(out, math.log(input) if input > 0 else -math.inf if input == 0 else math.nan)
-    else:
-        slope = K.mul(out, K.log(input))
+    if type(input) in NUMBERS:  # a kernel would take its logarithm in float32
+        log = math.log(input) if input > 0 else -math.inf if input == 0 else math.nan
+        slope = K.mul(g, K.mul(out, log))
+        return K.where(K.ge(exponent, 0), 0.0, slope) if input == 0 else slope
     flat = K.logical_and(K.eq(input, 0), K.ge(exponent, 0))
-    return K.where(flat, 0.0, K.mul(g, slope))
+    return K.where(flat, 0.0, K.mul(g, K.mul(out, K.log(input))))
 
 
 @op(
@@ -140,12 +272,67 @@ def _power_exponent_gradient(K: Any, g: Any, input: Any, exponent: Any, out: Any
     inplace=True,
 )
 def pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor:
-    """Elementwise power ``input ** exponent``."""
+    """Elementwise power ``input ** exponent``.
+
+    Raises:
+        RuntimeError: for integers to a power that is a negative integer. Tensors of such powers
+            round towards zero, as in PyTorch.
+    """
+
+
+def _double(K: Any, x: Any) -> Any:
+    return float(x) if type(x) in NUMBERS else K.cast(x, np.dtype(np.float64))
+
+
+@op(
+    input=_power_base_gradient,
+    exponent=_power_exponent_gradient,
+    forward=lambda K, input, exponent: K.pow(_double(K, input), _double(K, exponent)),
+    node="PowBackward0",
+)
+def float_power(input: Tensor | Number, exponent: Tensor | Number) -> Tensor:
+    """Elementwise power ``input ** exponent`` in float64."""
+
+
+@composed()
+def float_power_(input: Tensor, exponent: Tensor | Number) -> Tensor:
+    """`float_power` in place, of a float64 tensor."""
+    if input.dtype.name != "float64":
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {input.dtype} but the operation's result "
+            "requires dtype torch.float64"
+        )
+    return input.pow_(exponent)
+
+
+def _square(K: Any, input: Any) -> Any:
+    return K.pow(input, 2) if K.result_type(input).kind == "b" else K.square(input)
+
+
+@op(
+    input=lambda K, g, input: K.mul(g, K.mul(input, 2)),
+    forward=_square,
+    node="PowBackward0",
+    inplace=True,
+)
+def square(input: Tensor) -> Tensor:
+    """Elementwise ``input ** 2``."""
+
+
+# ---- Size and sign ----
 
 
 @op(input=lambda K, g: K.neg(g), operator="neg", inplace=True)
 def neg(input: Tensor) -> Tensor:
-    """Elementwise opposite."""
+    """Elementwise opposite; not for bool tensors."""
+
+
+@composed()
+def positive(input: Tensor) -> Tensor:
+    """The tensor itself; not for bool tensors."""
+    if input.dtype.name == "bool":
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input
 
 
 @op(input=lambda K, g, input: K.mul(g, K.sign(input)), operator="abs", inplace=True)
@@ -153,256 +340,19 @@ def abs(input: Tensor) -> Tensor:
     """Elementwise absolute value; its derivative at 0 is 0."""
 
 
-@op(input=lambda K, g: K.zeros_like(g), inplace=True)
-def sign(input: Tensor) -> Tensor:
-    """Elementwise -1, 0 or 1; the derivative is 0."""
-
-
-@op(input=lambda K, g, input: K.mul(g, K.mul(input, 2)), inplace=True)
-def square(input: Tensor) -> Tensor:
-    """Elementwise ``input ** 2``."""
-
-
-@op(input=lambda K, g, out: K.neg(K.mul(g, K.mul(out, out))), inplace=True)
-def reciprocal(input: Tensor) -> Tensor:
-    """Elementwise ``1 / input``."""
-
-
-def _share(K: Any, g: Any, first: Any, second: Any, loses: Any) -> Any:
-    return K.where(K.eq(first, second), K.mul(g, 0.5), K.where(loses, 0.0, g))
+@composed()
+def conj(input: Tensor) -> Tensor:
+    """The tensor itself: real numbers are their own conjugates."""
+    return input
 
 
 @op(
-    input=lambda K, g, input, other: _share(K, g, input, other, K.lt(input, other)),
-    other=lambda K, g, input, other: _share(K, g, input, other, K.lt(other, input)),
+    input=zero,
+    # A positive 0 for -0.0, which atan2 would take for a number below 0.
+    forward=lambda K, input: K.atan2(0.0, K.add(input, 0)),
 )
-def maximum(input: Tensor, other: Tensor) -> Tensor:
-    """Elementwise maximum; NaN wins. Equal numbers share the gradient."""
-
-
-@op(
-    input=lambda K, g, input, other: _share(K, g, input, other, K.gt(input, other)),
-    other=lambda K, g, input, other: _share(K, g, input, other, K.gt(other, input)),
-)
-def minimum(input: Tensor, other: Tensor) -> Tensor:
-    """Elementwise minimum; NaN wins. Equal numbers share the gradient."""
-
-
-@op(
-    input=lambda K, g, input, other: K.mul(K.mul(g, other), _inverse_square(K, input, other)),
-    other=lambda K, g, input, other: K.neg(
-        K.mul(K.mul(g, input), _inverse_square(K, input, other))
-    ),
-)
-def atan2(input: Tensor, other: Tensor) -> Tensor:
-    """Elementwise angle of the point ``(other, input)``, in radians; flat at the origin."""
-
-
-def _inverse_square(K: Any, y: Any, x: Any) -> Any:
-    distance = K.add(K.square(y), K.square(x))
-    return K.where(K.eq(distance, 0), 0.0, K.reciprocal(distance))
-
-
-@op(
-    input=lambda K, g, tensor1, tensor2: g,
-    tensor1=lambda K, g, tensor2, value: K.mul(g, K.mul(tensor2, value)),
-    tensor2=lambda K, g, tensor1, value: K.mul(g, K.mul(tensor1, value)),
-    forward=lambda K, input, tensor1, tensor2, value: K.multiply_add(
-        input, tensor1 if value == 1 else K.mul(tensor1, value), tensor2
-    ),
-    inplace=True,
-)
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
-    """Elementwise ``input + value * tensor1 * tensor2``."""
-
-
-@op(
-    input=lambda K, g, weight: K.mul(
-        g, 1 - weight if type(weight) in (int, float) else K.sub(1, weight)
-    ),
-    end=lambda K, g, weight: K.mul(g, weight),
-    weight=lambda K, g, input, end: K.mul(g, K.sub(end, input)),
-    inplace=True,
-)
-def lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor:
-    """Elementwise ``input + weight * (end - input)``."""
-
-
-# ---- Rounding ----
-
-
-@op(input=lambda K, g: K.zeros_like(g), inplace=True)
-def floor(input: Tensor) -> Tensor:
-    """Elementwise rounding down; the derivative is 0."""
-
-
-@op(input=lambda K, g: K.zeros_like(g), inplace=True)
-def ceil(input: Tensor) -> Tensor:
-    """Elementwise rounding up; the derivative is 0."""
-
-
-@op(input=lambda K, g: K.zeros_like(g), inplace=True)
-def trunc(input: Tensor) -> Tensor:
-    """Elementwise rounding towards zero; the derivative is 0."""
-
-
-@op(input=lambda K, g: K.zeros_like(g), inplace=True)
-def round(input: Tensor) -> Tensor:
-    """Elementwise rounding to the nearest integer, ties to even; the derivative is 0."""
-
-
-# ---- Exponentials, logarithms, roots ----
-
-
-@op(input=lambda K, g, out: K.mul(g, out), inplace=True)
-def exp(input: Tensor) -> Tensor:
-    """Elementwise ``e ** input``."""
-
-
-@op(input=lambda K, g, out: K.mul(g, K.add(out, 1)), inplace=True)
-def expm1(input: Tensor) -> Tensor:
-    """Elementwise ``e ** input - 1``, exact near 0."""
-
-
-@op(input=lambda K, g, input: K.div(g, input), inplace=True)
-def log(input: Tensor) -> Tensor:
-    """Elementwise natural logarithm."""
-
-
-@op(input=lambda K, g, input: K.div(g, K.mul(input, math.log(2))), inplace=True)
-def log2(input: Tensor) -> Tensor:
-    """Elementwise logarithm of base 2."""
-
-
-@op(input=lambda K, g, input: K.div(g, K.mul(input, math.log(10))), inplace=True)
-def log10(input: Tensor) -> Tensor:
-    """Elementwise logarithm of base 10."""
-
-
-@op(input=lambda K, g, input: K.div(g, K.add(input, 1)), inplace=True)
-def log1p(input: Tensor) -> Tensor:
-    """Elementwise ``log(1 + input)``, exact near 0."""
-
-
-@op(input=lambda K, g, out: K.div(g, K.mul(out, 2)), inplace=True)
-def sqrt(input: Tensor) -> Tensor:
-    """Elementwise square root; the derivative at 0 is infinite."""
-
-
-@op(input=lambda K, g, out: K.mul(g, K.mul(K.mul(K.square(out), out), -0.5)), inplace=True)
-def rsqrt(input: Tensor) -> Tensor:
-    """Elementwise ``1 / sqrt(input)``."""
-
-
-# ---- Trigonometry ----
-
-
-@op(input=lambda K, g, input: K.mul(g, K.cos(input)), inplace=True)
-def sin(input: Tensor) -> Tensor:
-    """Elementwise sine, of radians."""
-
-
-@op(input=lambda K, g, input: K.neg(K.mul(g, K.sin(input))), inplace=True)
-def cos(input: Tensor) -> Tensor:
-    """Elementwise cosine, of radians."""
-
-
-@op(input=lambda K, g, out: K.mul(g, K.add(K.square(out), 1)), inplace=True)
-def tan(input: Tensor) -> Tensor:
-    """Elementwise tangent, of radians."""
-
-
-@op(input=lambda K, g, input: K.mul(g, K.rsqrt(K.sub(1, K.square(input)))), inplace=True)
-def asin(input: Tensor) -> Tensor:
-    """Elementwise arcsine, in radians."""
-
-
-@op(input=lambda K, g, input: K.neg(K.mul(g, K.rsqrt(K.sub(1, K.square(input))))), inplace=True)
-def acos(input: Tensor) -> Tensor:
-    """Elementwise arccosine, in radians."""
-
-
-@op(input=lambda K, g, input: K.div(g, K.add(K.square(input), 1)), inplace=True)
-def atan(input: Tensor) -> Tensor:
-    """Elementwise arctangent, in radians."""
-
-
-@op(input=lambda K, g, input: K.mul(g, K.cosh(input)), inplace=True)
-def sinh(input: Tensor) -> Tensor:
-    """Elementwise hyperbolic sine."""
-
-
-@op(input=lambda K, g, input: K.mul(g, K.sinh(input)), inplace=True)
-def cosh(input: Tensor) -> Tensor:
-    """Elementwise hyperbolic cosine."""
-
-
-@op(input=lambda K, g, out: K.tanh_backward(g, out), inplace=True)
-def tanh(input: Tensor) -> Tensor:
-    """Elementwise hyperbolic tangent."""
-
-
-@op(
-    input=lambda K, g, input: K.mul(
-        g, K.mul(K.exp(K.neg(K.square(input))), 2 / math.sqrt(math.pi))
-    ),
-    inplace=True,
-)
-def erf(input: Tensor) -> Tensor:
-    """Elementwise error function."""
-
-
-@op(
-    input=lambda K, g, input: K.mul(
-        g, K.mul(K.exp(K.neg(K.square(input))), -2 / math.sqrt(math.pi))
-    ),
-    inplace=True,
-)
-def erfc(input: Tensor) -> Tensor:
-    """Elementwise ``1 - erf(input)``, exact for large input."""
-
-
-# ---- Choice ----
-
-
-def _clamp(K: Any, input: Any, min: Any, max: Any) -> Any:
-    if min is None and max is None:
-        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if min is None:
-        return K.minimum(input, max)
-    return K.maximum(input, min) if max is None else K.clamp(input, min, max)
-
-
-def _inside(K: Any, input: Any, min: Any, max: Any) -> Any:
-    low = None if min is None else K.ge(input, min)
-    high = None if max is None else K.le(input, max)
-    return high if low is None else low if high is None else K.logical_and(low, high)
-
-
-@op(
-    input=lambda K, g, input, min, max: K.where(_inside(K, input, min, max), g, 0.0),
-    min=lambda K, g, input, min: K.where(K.lt(input, min), g, 0.0),
-    max=lambda K, g, input, max: K.where(K.gt(input, max), g, 0.0),
-    forward=_clamp,
-    inplace=True,
-)
-def clamp(
-    input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None
-) -> Tensor:
-    """Elementwise restriction to ``[min, max]``; the derivative at a bound is 1."""
-
-
-@op(
-    condition=None,
-    input=lambda K, g, condition: K.where(condition, g, 0.0),
-    other=lambda K, g, condition: K.where(condition, 0.0, g),
-    method=False,
-)
-def where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """Elementwise ``input`` where `condition` (bool) holds, else ``other``."""
-
-
-@composed(name="where")
-def _where_method(self: Tensor, condition: Tensor, other: Tensor | Number) -> Tensor:
-    """This tensor where `condition` holds, else ``other``."""
-    return where(condition, self, other)
+def angle(input: Tensor) -> Tensor:
+    """Elementwise argument of a real number, in radians: pi below 0, else 0; NaN stays.
+
+    The derivative is 0.
+    """

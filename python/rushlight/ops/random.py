@@ -45,7 +45,7 @@ def _drawn(
         size = (*size, options.pop("size"))
     if not size:
         raise TypeError("received an invalid combination of arguments - got (), but expected sizes")
-    kind = dtypes.get_default_dtype() if dtype is None else dtype
+    kind = dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)
     if options:
         tensor = empty(*size, dtype=kind, **options)
     else:
@@ -114,7 +114,7 @@ def randint(
     if size and isinstance(size[0], int):
         raise _invalid("randint", args)
     low, high = _bounds("randint", given, options)
-    kind = dtypes.int64 if dtype is None else dtype
+    kind = dtypes.int64 if dtype is None else dtypes.of(dtype)
     return _drawn(lambda x: random_(x, low, high, generator=generator), size, kind, options)
 
 
@@ -144,7 +144,7 @@ def randperm(
     Raises:
         RuntimeError: for an `n` that the type cannot hold.
     """
-    kind = dtypes.int64 if dtype is None else dtype
+    kind = dtypes.int64 if dtype is None else dtypes.of(dtype)
     largest = largest_integer(kind)
     if kind.is_floating_point and n > largest + 1:
         raise RuntimeError(
@@ -174,7 +174,7 @@ def _drawn_like(
 ) -> Tensor:
     """A new tensor like `input` that `fill` has filled."""
     requires_grad = options.pop("requires_grad", False)
-    kind = input._array.dtype if dtype is None else dtype.numpy
+    kind = input._array.dtype if dtype is None else dtypes.of(dtype).numpy
     tensor = finish(_empty_like(input._array, kind), **options)
     fill(tensor)
     return tensor.requires_grad_(True) if requires_grad else tensor
@@ -390,11 +390,12 @@ def dropout(input: Tensor, p: float, train: bool) -> Tensor:
     if p == 1.0:
         return input * 0.0
     kind = input._array.dtype
-    if kind.kind != "f":
+    if not dtypes.is_floating(kind):
         raise RuntimeError(
             f"result type Float can't be cast to the desired output type {input.dtype}"
         )
-    scale = float(kind.type(1) / kind.type(1.0 - p))  # rounded as PyTorch divides the mask
+    computed = np.float64 if kind == np.float64 else np.float32
+    scale = float(computed(1) / computed(1.0 - p))  # rounded as PyTorch divides the mask
 
     mask = _empty_like(input._array, kind)
     kernels_for(mask).bernoulli(mask, source(None), 1.0 - p, scale)

@@ -6,6 +6,7 @@ csrc/kernels/random.cpp. The elements are drawn in the order of their addresses.
 
 from __future__ import annotations
 
+import functools
 import operator
 import warnings
 from typing import Any
@@ -16,6 +17,7 @@ from rushlight.autograd.grad_mode import state as grad_state
 from rushlight.autograd.views import check_in_place
 from rushlight.backend import cpu, kernels_of
 from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argument's name
+from rushlight.dtypes import finfo, float32
 from rushlight.random import Generator, default_generator
 from rushlight.tensor import Tensor
 
@@ -24,18 +26,31 @@ _INT64_MIN = -(1 << 63)
 _INTEGERS = {
     "bool": (0, 1),
     "uint8": (0, 255),
+    "int8": (-128, 127),
+    "int16": (-(1 << 15), (1 << 15) - 1),
     "int32": (-(1 << 31), (1 << 31) - 1),
     "int64": (_INT64_MIN, (1 << 63) - 1),
+    "uint16": (0, (1 << 16) - 1),
+    "uint32": (0, (1 << 32) - 1),
+    "uint64": (0, (1 << 64) - 1),
+    "float16": (-(1 << 11), 1 << 11),
+    "bfloat16": (-(1 << 8), 1 << 8),
     "float32": (-(1 << 24), 1 << 24),
     "float64": (-(1 << 53), 1 << 53),
 }
-_LARGEST_FLOAT = (float(np.finfo(np.float32).max), float(np.finfo(np.float64).max))
 # Names of the element types in PyTorch's messages about bounds.
 _C_NAMES = {
     "bool": "bool",
     "uint8": "unsigned char",
+    "int8": "signed char",
+    "int16": "short int",
     "int32": "int",
     "int64": "long",
+    "uint16": "short unsigned int",
+    "uint32": "unsigned int",
+    "uint64": "long unsigned int",
+    "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16",
     "float32": "float",
     "float64": "double",
 }
@@ -75,12 +90,18 @@ def uniform_(
         NotImplementedError: for a type that is not floating.
     """
     array = self._array
-    limit = _LARGEST_FLOAT[array.dtype.itemsize == 8]
+    limit = _largest_float(self.dtype)
     if not (-limit <= from_ <= to <= limit and to - from_ <= limit):
         raise _bad_uniform(self.dtype, from_, to, limit)
     K = _begin_fill(self, "uniform_")
     K.uniform(array, source(generator), from_, to)
     return self
+
+
+@functools.cache
+def _largest_float(dtype: DType) -> float:
+    """The largest number of a floating type; of float32 for others, which the kernel refuses."""
+    return float(finfo(dtype if dtype.is_floating_point else float32).max)
 
 
 def _bad_uniform(dtype: DType, low: float, high: float, limit: float) -> RuntimeError:
@@ -168,7 +189,7 @@ def cauchy_(
 
 
 def _check_continuous(tensor: Tensor, distribution: str) -> None:
-    if tensor._array.dtype.kind != "f":
+    if not tensor.is_floating_point():
         raise RuntimeError(
             f"{distribution} distribution is a continuous probability distribution. dtype must be "
             f"a floating point but you specified {tensor.dtype}"
@@ -243,9 +264,10 @@ def _integer_range(dtype: DType, low: int, high: int | None) -> tuple[int, int]:
     """The first integer and the count; the kernels' 0 for 2^64."""
     if high is None:
         if low == _INT64_MIN:
-            if dtype.itemsize < 4 or dtype.name == "int32":
+            if dtype.name not in ("int64", "bfloat16", "float32", "float64"):
                 raise RuntimeError(
-                    "random_full_64_bits_range_kernel_cpu handles only int64, double and float"
+                    "random_full_64_bits_range_kernel_cpu handles only int64, double, float and "
+                    "bfloat16"
                 )
             return 0, 0
         high = largest_integer(dtype) + 1

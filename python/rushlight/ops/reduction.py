@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argument's name
+from rushlight.dtypes import of as dtype_of
 from rushlight.ops._registry import composed, op
 from rushlight.tensor import Tensor
 
@@ -30,13 +31,13 @@ def _count(shape: tuple[int, ...], dim: Dims) -> int:
     return math.prod(shape) // (math.prod(kept_shape(shape, dim)) or 1)
 
 
-def _typed(K: Any, input: Any, dtype: DType | None) -> Any:
-    return input if dtype is None else K.cast(input, dtype.numpy)
+def _typed(K: Any, array: Any, dtype: DType | None) -> Any:
+    return array if dtype is None else K.cast(array, dtype_of(dtype).numpy)
 
 
 @op(
     input=lambda K, g, input_shape: K.expand(g, input_shape),
-    forward=lambda K, input, dtype: K.sum(_typed(K, input, dtype)),
+    forward=lambda K, input, dtype: _typed(K, K.sum(_typed(K, input, dtype)), dtype),
     node="SumBackward0",
     method=False,
 )
@@ -46,7 +47,9 @@ def sum_all(input: Tensor, dtype: DType | None = None) -> Tensor:
 
 @op(
     input=lambda K, g, input_shape, dim: _spread(K, g, input_shape, dim),
-    forward=lambda K, input, dim, keepdim, dtype: K.sum(_typed(K, input, dtype), dim, keepdim),
+    forward=lambda K, input, dim, keepdim, dtype: _typed(
+        K, K.sum(_typed(K, input, dtype), dim, keepdim), dtype
+    ),
     node="SumBackward1",
     method=False,
 )
@@ -136,7 +139,9 @@ def _product_gradient(
 
 @op(
     input=_product_gradient,
-    forward=lambda K, input, dim, keepdim, dtype: K.prod(_typed(K, input, dtype), dim, keepdim),
+    forward=lambda K, input, dim, keepdim, dtype: _typed(
+        K, K.prod(_typed(K, input, dtype), dim, keepdim), dtype
+    ),
 )
 def prod(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DType | None = None

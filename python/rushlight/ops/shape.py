@@ -315,8 +315,8 @@ def to(
     `memory_format` are accepted and have no effect.
     """
     for value in args:
-        if isinstance(value, dtypes.dtype):
-            dtype = value
+        if isinstance(value, dtypes.dtype | type):
+            dtype = dtypes.of(value)
         elif isinstance(value, Tensor):
             dtype, device = value.dtype, value.device
         elif isinstance(value, str | int | devices.device) and not isinstance(value, bool):
@@ -327,6 +327,7 @@ def to(
         source = result.device
         if target.type != source.type:
             result = moved(result, source, target)
+    dtype = None if dtype is None else dtypes.of(dtype)
     if dtype is not None and dtype is not result.dtype:
         kind = result if dtype.is_floating_point else result.detach()
         return cast(kind, dtype.numpy)
@@ -351,8 +352,8 @@ def type_as(input: Tensor, other: Tensor) -> Tensor:
     return to(input, other)
 
 
-def _conversion(name: str) -> None:
-    target: dtypes.dtype = getattr(dtypes, name)
+def _conversion(name: str, dtype: str = "") -> None:
+    target: dtypes.dtype = getattr(dtypes, dtype or name)
 
     def convert(self: Tensor, memory_format: Any = None) -> Tensor:
         return to(self, target)
@@ -362,9 +363,10 @@ def _conversion(name: str) -> None:
     setattr(Tensor, name, convert)
 
 
-for _name in ("float", "double", "int", "long", "bool"):
+for _name in ("half", "bfloat16", "float", "double", "short", "int", "long", "bool"):
     _conversion(_name)
-Tensor.byte = lambda self: to(self, dtypes.uint8)  # type: ignore[attr-defined]
+for _name, _target in (("byte", "uint8"), ("char", "int8")):
+    _conversion(_name, _target)
 
 
 # ---- In place ----

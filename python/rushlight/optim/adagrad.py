@@ -16,6 +16,7 @@ from .optimizer import (
     check_implementation,
     check_options,
     column,
+    step_count,
 )
 
 __all__ = ["Adagrad"]
@@ -109,6 +110,6 @@ class Adagrad(Optimizer):
 
     def _start(self, parameter: Tensor) -> dict[str, Any]:
         state: dict[str, Any] = self.state[parameter]
-        state["step"] = ops.tensor(0.0)
+        state["step"] = step_count()
         state["sum"] = ops.full_like(parameter.detach(), self.defaults["initial_accumulator_value"])
         return state

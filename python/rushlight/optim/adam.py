@@ -15,6 +15,7 @@ from .optimizer import (
     check_implementation,
     check_options,
     column,
+    step_count,
 )
 
 __all__ = ["Adam"]
@@ -118,7 +119,7 @@ class Adam(Optimizer):
 
     def _start(self, parameter: Tensor, amsgrad: bool) -> dict[str, Any]:
         state: dict[str, Any] = self.state[parameter]
-        state["step"] = ops.tensor(0.0)
+        state["step"] = step_count()
         state["exp_avg"] = ops.zeros_like(parameter.detach())
         state["exp_avg_sq"] = ops.zeros_like(parameter.detach())
         if amsgrad:
@@ -130,4 +131,4 @@ def count_as_tensors(optimizer: Optimizer) -> None:
     """Make step counts tensors, which old checkpoints hold as numbers."""
     for state in optimizer.state.values():
         if "step" in state and not isinstance(state["step"], Tensor):
-            state["step"] = ops.tensor(float(state["step"]))
+            state["step"] = step_count(float(state["step"]))

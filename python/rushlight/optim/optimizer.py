@@ -10,9 +10,11 @@ from copy import deepcopy
 from itertools import chain
 from typing import Any
 
+from rushlight import ops
 from rushlight.autograd.grad_mode import enable_grad
 from rushlight.autograd.node import RemovableHandle, next_hook
 from rushlight.backend import kernels_of
+from rushlight.dtypes import float32, float64, get_default_dtype
 from rushlight.tensor import Tensor
 
 __all__ = [
@@ -426,3 +428,9 @@ def arrays(tensors: list[Tensor]) -> list[Any]:
 def column(states: list[dict[str, Any]], name: str) -> list[Any]:
     """Return the raw arrays of one entry of each state."""
     return [state[name]._array for state in states]
+
+
+def step_count(steps: float = 0.0) -> Tensor:
+    """Return a count of steps: float32, which counts to 2^24, unless the default is float64."""
+    wide = get_default_dtype() is float64
+    return ops.tensor(steps, dtype=float64 if wide else float32)

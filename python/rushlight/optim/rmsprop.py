@@ -16,6 +16,7 @@ from .optimizer import (
     check_implementation,
     check_options,
     column,
+    step_count,
 )
 
 __all__ = ["RMSprop"]
@@ -114,7 +115,7 @@ class RMSprop(Optimizer):
 
     def _start(self, parameter: Tensor, group: Group) -> dict[str, Any]:
         state: dict[str, Any] = self.state[parameter]
-        state["step"] = ops.tensor(0.0)
+        state["step"] = step_count()
         state["square_avg"] = ops.zeros_like(parameter.detach())
         if group["momentum"] > 0:
             state["momentum_buffer"] = ops.zeros_like(parameter.detach())

@@ -18,5 +18,6 @@ from rushlight.backend.cuda.pointwise import *  # noqa: F403
 from rushlight.backend.cuda.random import *  # noqa: F403
 from rushlight.backend.cuda.reduction import *  # noqa: F403
 from rushlight.backend.cuda.runtime import *  # noqa: F403
-from rushlight.backend.windows import *  # noqa: F403
+from rushlight.backend.cuda.special import *  # noqa: F403
 from rushlight.backend.strided import *  # noqa: F403
+from rushlight.backend.windows import *  # noqa: F403

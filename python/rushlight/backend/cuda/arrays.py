@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.backend.cuda.checks import check_destination, refuse
+from rushlight.backend.cuda.halves import computed_in
 from rushlight.backend.cuda.pointwise import assign, converted, result_type
 from rushlight.backend.cuda.runtime import cp
 
@@ -82,7 +83,9 @@ def sum_to(x: Any, shape: Sequence[int]) -> Any:
     added = x.ndim - len(shape)
     repeated = [d + added for d, n in enumerate(shape) if n == 1 and x.shape[d + added] != 1]
     dims = (*range(added), *repeated)
-    return (x.sum(axis=dims, dtype=x.dtype) if dims else x).reshape(shape)
+    if not dims:
+        return x.reshape(shape)
+    return x.sum(axis=dims, dtype=computed_in(x.dtype)).astype(x.dtype, copy=False).reshape(shape)
 
 
 def cat(arrays: Sequence[Any], dim: int) -> Any:

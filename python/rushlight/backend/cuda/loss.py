@@ -9,6 +9,7 @@ from typing import Any
 from rushlight.backend.cuda import pointwise as K
 from rushlight.backend.cuda.arrays import full
 from rushlight.backend.cuda.checks import refuse
+from rushlight.backend.cuda.halves import in_float32
 from rushlight.backend.cuda.runtime import cp
 
 __all__ = ["nll_loss", "nll_loss_backward"]
@@ -57,6 +58,7 @@ def _check(name: str, shape: Sequence[int], dtype: Any, *arguments: Any) -> None
         refuse(name, cp.broadcast_to(full((), 0, dtype), tuple(shape)), *arguments)
 
 
+@in_float32
 def nll_loss(
     x: Any, target: Any, weight: Any, ignore_index: int, reduction: str
 ) -> tuple[Any, Any]:
@@ -72,6 +74,7 @@ def nll_loss(
     return (K.div(loss, total) if reduction == "mean" else loss), total
 
 
+@in_float32
 def nll_loss_backward(
     g: Any,
     shape: Sequence[int],

@@ -14,6 +14,7 @@ import numpy as np
 from rushlight.backend.cuda import pointwise as K
 from rushlight.backend.cuda.arrays import asarray, full
 from rushlight.backend.cuda.checks import broadcast_shape, refuse
+from rushlight.backend.cuda.halves import in_float32
 from rushlight.backend.cuda.runtime import cp
 
 __all__ = [
@@ -38,7 +39,7 @@ def matmul(x: Any, y: Any) -> Any:
     wrong = x.ndim == 0 or x.shape[-1] != inner or batches is None
     if wrong or x.dtype != y.dtype or x.dtype.kind == "b":
         refuse("matmul", x, y)
-    return cp.matmul(x, y)
+    return cp.matmul(x, y).astype(x.dtype, copy=False)  # float32 of bfloat16 where CuPy widens it
 
 
 def linear(x: Any, weight: Any, bias: Any) -> Any:
@@ -117,6 +118,7 @@ def _unfolded(
     return windows.reshape(n, groups, c // groups * kernel[0] * kernel[1], output[0] * output[1])
 
 
+@in_float32
 def correlate2d(
     x: Any,
     weight: Any,
@@ -160,6 +162,7 @@ def _output_size(
     return (height, width) if height > 0 and width > 0 else None
 
 
+@in_float32
 def correlate2d_input_grad(
     g: Any,
     weight: Any,
@@ -182,6 +185,7 @@ def correlate2d_input_grad(
     return K.copy(inside)
 
 
+@in_float32
 def correlate2d_weight_grad(
     g: Any,
     x: Any,
@@ -227,6 +231,7 @@ def _planes(x: Any) -> Any:
     return x if x.ndim == 4 else x[None]
 
 
+@in_float32
 def max_pool2d(
     x: Any, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool
 ) -> tuple[Any, Any]:
@@ -262,6 +267,7 @@ def max_pool2d(
     return best.reshape(shape), where.reshape(shape)
 
 
+@in_float32
 def max_pool2d_backward(g: Any, indices: Any, x_shape: Sequence[int]) -> Any:
     """The gradient of `max_pool2d`: each element of `g` goes to the maximum of its window."""
     height, width = x_shape[-2:]
@@ -294,6 +300,7 @@ def _divisors(
     return asarray((counts[0][:, None] * counts[1]).astype(dtype))
 
 
+@in_float32
 def avg_pool2d(
     x: Any,
     kernel_size: Pair,
@@ -318,6 +325,7 @@ def avg_pool2d(
     return mean.reshape(*x.shape[:-2], *output)
 
 
+@in_float32
 def avg_pool2d_backward(
     g: Any,
     x_shape: Sequence[int],

@@ -8,6 +8,7 @@ from typing import Any
 
 from rushlight.backend.cuda.checks import check_destination
 from rushlight.backend.cuda.elementwise import kernel
+from rushlight.backend.cuda.halves import computed_in
 
 __all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
 
@@ -49,8 +50,10 @@ def _step(
     **states: Any,
 ) -> None:
     """Steps one parameter and those states that it has, in place."""
+    computed = computed_in(param.dtype)
+    floating = str(computed) in _C_NAMES
     for array in (param, grad, *states.values()):
-        if array.shape != param.shape or array.dtype != param.dtype or param.dtype.kind != "f":
+        if array.shape != param.shape or array.dtype != param.dtype or not floating:
             raise RuntimeError(
                 "optimizer: a parameter, its gradient and its state must have one shape and "
                 f"dtype; got {list(param.shape)} {param.dtype} and {list(array.shape)} "
@@ -58,8 +61,15 @@ def _step(
             )
         if array is not grad:
             check_destination(array)
-    launch = step_kernel(str(param.dtype), functor, tuple(coefficients), call, tuple(states))
-    launch(grad, *coefficients.values(), param, *states.values())
+    launch = step_kernel(str(computed), functor, tuple(coefficients), call, tuple(states))
+    changed = [param, *states.values()]
+    if computed == param.dtype:
+        launch(grad, *coefficients.values(), *changed)
+        return
+    wide = [array.astype(computed) for array in changed]
+    launch(grad.astype(computed), *coefficients.values(), *wide)
+    for array, values in zip(changed, wide, strict=True):
+        array[...] = values
 
 
 def _rows(*lists: Any) -> Iterator[tuple[Any, ...]]:

@@ -16,12 +16,22 @@ from rushlight.backend.cuda.checks import (
     refuse,
 )
 from rushlight.backend.cuda.elementwise import kernel
+from rushlight.backend.cuda.halves import computed_in
 from rushlight.backend.cuda.runtime import cp
 
 # Names of the kernels that take a destination as their last argument.
 DESTINED = frozenset(name for name, _, _ in _kernels.POINTWISE)
 
-__all__ = ["DESTINED", "assign", "cast", "copy", "result_type", "where", *sorted(DESTINED)]
+__all__ = [
+    "DESTINED",
+    "assign",
+    "cast",
+    "copy",
+    "floor_quotient",
+    "result_type",
+    "where",
+    *sorted(DESTINED),
+]
 
 if TYPE_CHECKING:
 
@@ -30,7 +40,7 @@ if TYPE_CHECKING:
 
 _OPERANDS = ("x", "y", "z", "w")
 _BOOL = np.dtype(np.bool_)
-_CATEGORIES = {"b": 0, "u": 1, "i": 1, "f": 2}
+_CATEGORIES = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2}  # V: bfloat16
 
 
 def operation(name: str, arity: int) -> str:
@@ -70,6 +80,13 @@ def converted(x: Any, dtype: np.dtype[Any]) -> Any:
     return _kernels.copy(np.asarray(x), dtype)[()]
 
 
+def _operand(x: Any, stored: np.dtype[Any], computed: np.dtype[Any]) -> Any:
+    """An operand as a kernel takes it; of half types rounded to them before, but for numbers."""
+    if stored != computed and getattr(x, "ndim", 0) > 0:
+        x = converted(x, stored)
+    return converted(x, computed)
+
+
 def _check_shapes(name: str, operands: tuple[Any, ...]) -> tuple[int, ...]:
     """The shape that the operands broadcast to."""
     shapes = {x.shape for x in operands if hasattr(x, "shape")}
@@ -79,10 +96,26 @@ def _check_shapes(name: str, operands: tuple[Any, ...]) -> tuple[int, ...]:
     return shape
 
 
-def _defined(kind: str, dtype: np.dtype[Any]) -> bool:
-    if kind == "numeric":
-        return dtype.kind != "b"
-    return kind != "bitwise" or dtype.kind != "f"
+# The kinds of scalar.h that not all types have, with NumPy's kinds of those that do.
+_TYPES = {"numeric": "iufV", "real": "fV", "bitwise": "biu", "integral": "iu"}
+_DIVISIONS = ("floor_divide", "trunc_divide", "remainder", "fmod")
+
+
+def _defined(name: str, kind: str, operands: tuple[Any, ...], dtype: np.dtype[Any]) -> bool:
+    """Whether an op has a result for these operands, which have this type in common."""
+    if name == "sub" and any(getattr(x, "dtype", type(x)) == _BOOL for x in operands):
+        return False
+    if name == "pow" and type(operands[1]) is int and operands[1] < 0 and dtype.kind in "iu":
+        return False
+    if name == "lerp":
+        *values, weight = operands
+        mixed = [x for x in values if x.dtype != dtype]
+        return (
+            dtype.kind in "fV"
+            and not mixed
+            and (getattr(weight, "ndim", 0) == 0 or weight.dtype == dtype)
+        )
+    return dtype.kind in _TYPES.get(kind, "biufV")
 
 
 # ---- Kernels ----
@@ -92,7 +125,6 @@ def _build(name: str, arity: int, kind: str) -> Callable[..., Any]:
     """The kernel of one functor: settles types and shapes, converts, launches."""
     # A Python float lifts integers to the default type, and leaves floating types as they are.
     lift = (1.0,) if kind == "floating" else ()
-    divides = name in ("floor_divide", "remainder")
 
     def pointwise(*operands: Any, out: Any = None) -> Any:
         if len(operands) == arity + 1:
@@ -100,16 +132,17 @@ def _build(name: str, arity: int, kind: str) -> Callable[..., Any]:
         if len(operands) != arity:
             raise TypeError(f"{name}() takes {arity} operands, got {len(operands)}")
         dtype = result_type(*operands, *lift)
-        if not _defined(kind, dtype):
+        if not _defined(name, kind, operands, dtype):
             refuse(name, *operands)
         shape = _check_shapes(name, operands)
-        values = [converted(x, dtype) for x in operands]
-        if divides and dtype.kind != "f" and bool((values[1] == 0).any()):
+        computed = computed_in(dtype)
+        values = [_operand(x, dtype, computed) for x in operands]
+        if name in _DIVISIONS and _CATEGORIES[dtype.kind] < 2 and bool((values[1] == 0).any()):
             raise RuntimeError("ZeroDivisionError")
-        result = _BOOL if kind == "compare" else dtype
-        launch = functor_kernel(name, arity, dtype, result)
+        result = _BOOL if kind == "compare" else computed
+        launch = functor_kernel(name, arity, computed, result)
         if out is None:
-            return launch(*values)
+            return launch(*values) if kind == "compare" else converted(launch(*values), dtype)
         if out.shape != shape or _CATEGORIES[result.kind] > _CATEGORIES[out.dtype.kind]:
             refuse(name, *operands, out)
         check_destination(out)
@@ -127,6 +160,7 @@ def _build(name: str, arity: int, kind: str) -> Callable[..., Any]:
 
 for _name, _arity, _kind in _kernels.POINTWISE:
     globals()[_name] = _build(_name, _arity, _kind)
+floor_quotient = globals()["floor_divide"]
 
 
 def where(condition: Any, x: Any, y: Any, out: Any = None) -> Any:

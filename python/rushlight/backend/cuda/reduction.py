@@ -9,6 +9,7 @@ import numpy as np
 
 from rushlight.backend.cuda import pointwise as K
 from rushlight.backend.cuda.checks import refuse
+from rushlight.backend.cuda.halves import in_float32
 from rushlight.backend.cuda.runtime import cp
 
 __all__ = [
@@ -49,18 +50,21 @@ def _refuse_empty(name: str, x: Any, axes: tuple[int, ...], dim: Dims) -> None:
         refuse(name, x, dim)
 
 
+@in_float32
 def sum(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """The sum; of integers and bools as int64."""
     kind = x.dtype if x.dtype.kind == "f" else np.int64
     return x.sum(axis=_axes("sum", x, dim), dtype=kind, keepdims=keepdim)
 
 
+@in_float32
 def prod(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """The product; of integers and bools as int64."""
     kind = x.dtype if x.dtype.kind == "f" else np.int64
     return x.prod(axis=_axes("prod", x, dim), dtype=kind, keepdims=keepdim)
 
 
+@in_float32
 def mean(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """The mean; only of floating types."""
     if x.dtype.kind != "f":
@@ -69,6 +73,7 @@ def mean(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     return K.div(sum(x, axes, keepdim), math.prod(x.shape[d] for d in axes))
 
 
+@in_float32
 def var(x: Any, dim: Dims = None, correction: float = 1.0, keepdim: bool = False) -> Any:
     """The sum of squared distances from the mean, over ``n - correction``; floating types."""
     if x.dtype.kind != "f":
@@ -79,6 +84,7 @@ def var(x: Any, dim: Dims = None, correction: float = 1.0, keepdim: bool = False
     return K.div(sum(squares, axes, keepdim), float(max(0.0, count - correction)))
 
 
+@in_float32
 def amax(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """The greatest element; NaN wins."""
     axes = _axes("amax", x, dim)
@@ -86,6 +92,7 @@ def amax(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     return x.max(axis=axes, keepdims=keepdim)
 
 
+@in_float32
 def amin(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """The least element; NaN wins."""
     axes = _axes("amin", x, dim)
@@ -103,11 +110,13 @@ def all(x: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     return x.all(axis=_axes("all", x, dim), keepdims=keepdim)
 
 
+@in_float32
 def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The position of the first greatest element, or of the first NaN; flat without `dim`."""
     return _position("argmax", x, dim, keepdim)
 
 
+@in_float32
 def argmin(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The position of the first least element, or of the first NaN; flat without `dim`."""
     return _position("argmin", x, dim, keepdim)
@@ -146,6 +155,7 @@ def _shifted(x: Any, axes: tuple[int, ...]) -> Any:
     return K.sub(x, amax(x, axes, True)) if x.size else x
 
 
+@in_float32
 def softmax(x: Any, dim: int) -> Any:
     """``exp(x) / sum(exp(x))`` along `dim`."""
     axes = _along("softmax", x, dim)
@@ -153,6 +163,7 @@ def softmax(x: Any, dim: int) -> Any:
     return K.div(weights, sum(weights, axes, True))
 
 
+@in_float32
 def log_softmax(x: Any, dim: int) -> Any:
     """``x - log(sum(exp(x)))`` along `dim`."""
     axes = _along("log_softmax", x, dim)
@@ -160,12 +171,14 @@ def log_softmax(x: Any, dim: int) -> Any:
     return K.sub(shifted, K.log(sum(K.exp(shifted), axes, True)))
 
 
+@in_float32
 def softmax_backward(g: Any, out: Any, dim: int) -> Any:
     """The gradient of `softmax` from its result."""
     axes = _along("softmax_backward", g, dim, out)
     return K.mul(out, K.sub(g, sum(K.mul(g, out), axes, True)))
 
 
+@in_float32
 def log_softmax_backward(g: Any, out: Any, dim: int) -> Any:
     """The gradient of `log_softmax` from its result."""
     axes = _along("log_softmax_backward", g, dim, out)

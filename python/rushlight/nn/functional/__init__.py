@@ -41,12 +41,12 @@ if TYPE_CHECKING:
     from rushlight.ops.nn import gelu as gelu
     from rushlight.ops.nn import sigmoid as sigmoid
     from rushlight.ops.nn import softplus as softplus
-    from rushlight.ops.pointwise import tanh as tanh
     from rushlight.ops.pooling import avg_pool1d as avg_pool1d
     from rushlight.ops.shuffling import channel_shuffle as channel_shuffle
     from rushlight.ops.shuffling import native_channel_shuffle as native_channel_shuffle
     from rushlight.ops.shuffling import pixel_shuffle as pixel_shuffle
     from rushlight.ops.shuffling import pixel_unshuffle as pixel_unshuffle
+    from rushlight.ops.trigonometry import tanh as tanh
 
 # Operations that have PyTorch's signature already; each is built at its first use.
 _OPS = (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from rushlight import ops
 from rushlight.autograd.grad_mode import no_grad
 from rushlight.dtypes import dtype as DType  # noqa: N812
+from rushlight.dtypes import of as dtype_of
 from rushlight.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -133,10 +134,10 @@ def _parse_to(
     for arg in args if tensor is None else (tensor, *args):
         if isinstance(arg, Tensor):
             device, dtype = arg.device, arg.dtype
-        elif isinstance(arg, DType):
-            dtype = arg
+        elif isinstance(arg, DType | type):
+            dtype = dtype_of(arg)
         elif isinstance(arg, bool):
             non_blocking = arg
         elif arg is not None:
             device = arg
-    return device, dtype, non_blocking
+    return device, None if dtype is None else dtype_of(dtype), non_blocking
