@@ -70,11 +70,12 @@ def windows_sum(
     counts = g.shape[g.ndim - len(kernel) :]
     for tap in product(*map(range, kernel)):
         starts = [t * d for t, d in zip(tap, dilation, strict=True)]
-        place = tuple(
+        place = [
             slice(start, start + (n - 1) * s + 1, s) if n else slice(0, 0)
             for start, n, s in zip(starts, counts, stride, strict=True)
-        )
-        out[(..., *place)] += g[(..., *tap, *(slice(None) for _ in kernel))]
+        ]
+        target, source = (..., *place), (..., *tap, *(slice(None) for _ in kernel))
+        out[target] += g[source]
     return out
 
 

@@ -7,8 +7,8 @@ import math
 from rushlight.dtypes import finfo, float64
 from rushlight.ops import creation
 from rushlight.ops._registry import composed
+from rushlight.ops.choice import where
 from rushlight.ops.nn import elu, leaky_relu
-from rushlight.ops.pointwise import where
 from rushlight.ops.random import dropout
 from rushlight.tensor import Tensor
 
@@ -19,7 +19,7 @@ SELU_SCALE = 1.0507009873554804934193349852946
 
 def overwritten(input: Tensor, out: Tensor) -> Tensor:
     """`input`, with the values and the derivative of `out`, which was made of its clone."""
-    return input.copy_(out)  # type: ignore[no-any-return]
+    return input.copy_(out)
 
 
 @composed(method=False)

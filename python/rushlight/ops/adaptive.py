@@ -44,7 +44,8 @@ def _wanted(name: str, n: int, input: Tensor, output_size: Any) -> tuple[int, ..
     )
     if min(sizes) < 0:
         raise RuntimeError(
-            f"{name}: elements of output_size must be greater than or equal to 0 but received {sizes}"
+            f"{name}: elements of output_size must be greater than or equal to 0 but received "
+            f"{sizes}"
             if "avg" in name
             else f"Trying to create tensor with negative dimension {min(sizes)}: "
             f"{[*input.shape[:-n], *sizes]}"

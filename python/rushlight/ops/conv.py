@@ -141,7 +141,9 @@ def _convolved(
         out = _correlate_integers(x, weight, bias, stride, padding, dilation, groups)
     elif n == 1:
         lifted = (1, *stride), (0, *padding), (1, *dilation)
-        out = correlate2d(x.unsqueeze(2), weight.unsqueeze(2), bias, *lifted, groups).squeeze(2)
+        out = correlate2d(
+            x.unsqueeze(2), weight.unsqueeze(2), bias, *lifted, groups=groups
+        ).squeeze(2)
     elif n == 2:
         out = correlate2d(x, weight, bias, stride, padding, dilation, groups)
     else:
@@ -299,9 +301,10 @@ def _transposed(
     if not x.is_floating_point():
         out = _transposed_integers(x, weight, stride, padding, extra, dilation, groups)
         return _finished(out, bias, input.ndim == n + 2)
-    lifted = [(p,) * (2 - n) + q for p, q in ((1, stride), (0, padding), (0, extra), (1, dilation))]
     if n == 1:
-        out = _transposed2d(x.unsqueeze(2), weight.unsqueeze(2), *lifted, groups).squeeze(2)
+        plane, kernel = x.unsqueeze(2), weight.unsqueeze(2)
+        lifted = (1, *stride), (0, *padding), (0, *extra), (1, *dilation)
+        out = _transposed2d(plane, kernel, *lifted, groups).squeeze(2)
     else:
         run = _transposed2d if n == 2 else _transposed3d
         out = run(x, weight, stride, padding, extra, dilation, groups)
@@ -459,7 +462,7 @@ def convolution(
     output_padding: Size,
     groups: int,
 ) -> Tensor:
-    """A convolution, or with `transposed` its transpose, over all but two dimensions of `weight`."""
+    """A convolution, or its transpose, over all but the first two dimensions of `weight`."""
     n = weight.ndim - 2
     if transposed:
         return _transposed(

@@ -8,8 +8,8 @@ from itertools import product
 from rushlight.dtypes import int64
 from rushlight.ops import creation
 from rushlight.ops._registry import composed
+from rushlight.ops.choice import where
 from rushlight.ops.joining import stack
-from rushlight.ops.pointwise import where
 from rushlight.ops.pooling import plane_gather
 from rushlight.tensor import Tensor
 
@@ -40,7 +40,7 @@ def _reflected(x: Tensor, low: float, high: float) -> Tensor:
     way = (x - low).abs()
     turns = (way.detach() / span).floor()
     rest = way - turns * span
-    return where(turns % 2 == 0, rest + low, span - rest + low)
+    return where((turns % 2).eq(0), rest + low, span - rest + low)
 
 
 def _padded(x: Tensor, size: int, padding: str, align_corners: bool) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 from rushlight.dtypes import int32, int64
 from rushlight.ops import creation
 from rushlight.ops._registry import composed, op
-from rushlight.ops.pointwise import where
+from rushlight.ops.choice import where
 from rushlight.ops.spatial import rows_at, rows_sum
 from rushlight.tensor import Tensor
 
@@ -50,7 +50,7 @@ def _gradient_scale(
         counts = rows_sum(ones, weight.shape[:1], indices._array)
         scale = 1 / rows_at(counts, indices._array)
     if padding_idx >= 0:
-        real = (indices != padding_idx).to(weight.dtype)
+        real = indices.ne(padding_idx).to(weight.dtype)
         scale = real if scale is None else scale * real
     return scale
 
@@ -150,7 +150,7 @@ def embedding_bag(
     _check_index("embedding_bag", weight, indices)
     bag, count = _bags(indices, offsets, include_last_offset)
     flat = indices.reshape(-1)
-    real = flat != padding_idx
+    real = flat.ne(padding_idx)
     places = creation.from_numpy(bag).to(weight.device)._array
     sizes = rows_sum(real.to(int64), (count,), places)
     if mode == 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rushlight.dtypes import iinfo, int64
@@ -14,6 +14,8 @@ from rushlight.tensor import Tensor
 
 Pair = tuple[int, ...]
 Sizes = tuple[int, ...]
+# Kernel, stride, padding and dilation.
+Geometry = tuple[Sizes, Sizes, Sizes, Sizes]
 
 
 @op(
@@ -136,7 +138,7 @@ def _steps(name: str, value: Any, n: int) -> Sizes:
 
 def geometry(
     name: str, n: int, kernel_size: Any, stride: Any, padding: Any = 0, dilation: Any = 1
-) -> tuple[Sizes, Sizes, Sizes, Sizes]:
+) -> Geometry:
     """The sizes of a pooling; without a stride it is the window's size."""
     kernel = _steps(f"{name}: kernel_size", kernel_size, n)
     missing = stride is None or (not isinstance(stride, int) and len(stride) == 0)
@@ -146,6 +148,12 @@ def geometry(
         _steps(f"{name}: padding", padding, n),
         _steps(f"{name}: dilation", dilation, n),
     )
+
+
+def _map(change: Callable[[int, Sizes], Sizes], sizes: Geometry) -> Geometry:
+    """Each of the sizes changed; `change` is told which number has no effect."""
+    kernel, stride, padding, dilation = sizes
+    return change(1, kernel), change(1, stride), change(0, padding), change(1, dilation)
 
 
 def pooled_size(n: int, kernel: int, stride: int, padding: int, dilation: int, ceil: bool) -> int:
@@ -166,11 +174,7 @@ def check_pooling(
     if len(shape) not in (n + 1, n + 2):
         raise RuntimeError(_wrong_dims(name, n, shape))
     if n == 1 and name.startswith("max"):
-        for label, sizes in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
-            if sizes[0] < 1:
-                raise RuntimeError(
-                    f"{name}() {label} must be greater than zero, but got {sizes[0]}"
-                )
+        _check_positive(name, kernel_size=kernel, stride=stride, dilation=dilation)
     if 0 in kernel or 0 in stride:
         raise RuntimeError("stride should not be zero")
     axes = "THW"[3 - n :] if n > 1 else "W"
@@ -178,6 +182,18 @@ def check_pooling(
         if min(sizes) < 1:
             got = " ".join(f"{letter}{a}: {v}" for a, v in zip(axes, sizes, strict=True))
             raise RuntimeError(f"{label} should be greater than zero, but got {got}")
+    _check_padding(kernel, padding, dilation)
+    if 0 in shape[-n - 1 :]:
+        raise RuntimeError(_empty(name, n, shape))
+
+
+def _check_positive(name: str, **sizes: Sizes) -> None:
+    for label, size in sizes.items():
+        if size[0] < 1:
+            raise RuntimeError(f"{name}() {label} must be greater than zero, but got {size[0]}")
+
+
+def _check_padding(kernel: Sizes, padding: Sizes, dilation: Sizes) -> None:
     for k, p, d in zip(kernel, padding, dilation, strict=True):
         if p < 0:
             raise RuntimeError(f"pad must be non-negative, but got pad: {p}")
@@ -186,8 +202,6 @@ def check_pooling(
                 "pad should be at most half of effective kernel size, but got "
                 f"pad={p}, kernel_size={k} and dilation={d}"
             )
-    if 0 in shape[-n - 1 :]:
-        raise RuntimeError(_empty(name, n, shape))
 
 
 def _wrong_dims(name: str, n: int, shape: Sequence[int]) -> str:
@@ -216,10 +230,9 @@ def _empty(name: str, n: int, shape: Sequence[int]) -> str:
     )
 
 
-def _max_of_planes(
-    x: Tensor, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil: bool
-) -> tuple[Tensor, Tensor]:
+def _max_of_planes(x: Tensor, sizes: Geometry, ceil: bool) -> tuple[Tensor, Tensor]:
     """The greatest of each window of (n, c, h, w), and its index in its plane, of any type."""
+    kernel, stride, padding, dilation = sizes
     if x.is_floating_point():
         return max_pool2d_with_indices(x, kernel, stride, padding, dilation, ceil)  # type: ignore[return-value]
     size = x.shape[2:]
@@ -235,7 +248,7 @@ def _max_of_planes(
         for t, fill in ((x, least), (places, -1))
     )
     # Padding loses against an equal element: of equals the first counts that is inside.
-    chosen = ((values == values.amax(2, keepdim=True)) & (places >= 0)).to(int64).argmax(2, True)
+    chosen = (values.eq(values.amax(2, keepdim=True)) & (places >= 0)).to(int64).argmax(2, True)
     indices = places.expand(*values.shape).gather(2, chosen).squeeze(2)
     return values.gather(2, chosen).squeeze(2), indices
 
@@ -254,38 +267,35 @@ def max_pool(
     sizes = geometry(name, n, kernel_size, stride, padding, dilation)
     check_pooling(name, input, n, *sizes)
     if n == 1:
-        count = pooled_size(input.shape[-1], *(size[0] for size in sizes), ceil_mode)
+        k, s, p, d = (size[0] for size in sizes)
+        count = pooled_size(input.shape[-1], k, s, p, d, ceil_mode)
         if count < 1:
             raise RuntimeError(f"max_pool1d() Invalid computed output size: {count}")
     x = input if input.ndim == n + 2 else input.unsqueeze(0)
     if n == 1:
-        lifted = [(p, *size) for p, size in zip((1, 1, 0, 1), sizes, strict=True)]
-        pooled = _max_of_planes(x.unsqueeze(2), *lifted, ceil_mode)
+        lifted = _map(lambda none, size: (none, *size), sizes)
+        pooled = _max_of_planes(x.unsqueeze(2), lifted, ceil_mode)
         out, indices = (t.squeeze(2) for t in pooled)
     elif n == 2:
-        out, indices = _max_of_planes(x, *sizes, ceil_mode)
+        out, indices = _max_of_planes(x, sizes, ceil_mode)
     else:
-        out, indices = _max_of_volumes(x, *sizes, ceil_mode)
+        out, indices = _max_of_volumes(x, sizes, ceil_mode)
     return (out, indices) if input.ndim == n + 2 else (out.squeeze(0), indices.squeeze(0))
 
 
-def _max_of_volumes(
-    x: Tensor, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil: bool
-) -> tuple[Tensor, Tensor]:
+def _max_of_volumes(x: Tensor, sizes: Geometry, ceil: bool) -> tuple[Tensor, Tensor]:
     """First over the planes, then over the depth: the order in which equals are met is the same."""
     n, c, depth, height, width = x.shape
-    sizes = kernel, stride, padding, dilation
     planes = x.transpose(1, 2).reshape(n * depth, c, height, width)
-    best, places = _max_of_planes(planes, *(size[1:] for size in sizes), ceil)
+    best, places = _max_of_planes(planes, _map(lambda _, size: size[1:], sizes), ceil)
     shape = best.shape[2:]
-
     areas = math.prod(shape)
 
     def stacked(t: Tensor) -> Tensor:
         return t.reshape(n, depth, c, areas).transpose(1, 2)
 
-    along = [(size[0], p) for size, p in zip(sizes, (1, 1, 0, 1), strict=True)]
-    best, levels = _max_of_planes(stacked(best), *along, ceil)
+    along = _map(lambda none, size: (size[0], none), sizes)
+    best, levels = _max_of_planes(stacked(best), along, ceil)
     level = (levels - levels % areas) // areas
     indices = gathered_by_plane(stacked(places), levels, 2) + level * (height * width)
     count = best.shape[2]

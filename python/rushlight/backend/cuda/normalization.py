@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 from rushlight.backend.cuda import pointwise as K
-from rushlight.backend.cuda import reduction as R
 from rushlight.backend.cuda.checks import refuse
+from rushlight.backend.cuda.reduction import mean as mean_over
+from rushlight.backend.cuda.reduction import sum as sum_over
 
 __all__ = [
     "normalized_channels",
@@ -28,11 +29,11 @@ def _fits(x: Any, count: int, *parameters: Any) -> bool:
 
 
 def _mean(x: Any, dims: Dims) -> Any:
-    return R.mean(x, dims, True) if dims else x
+    return mean_over(x, dims, True) if dims else x
 
 
 def _sum(x: Any, dims: Dims) -> Any:
-    return R.sum(x, dims) if dims else x
+    return sum_over(x, dims) if dims else x
 
 
 def _rstd(var: Any, eps: float) -> Any:
@@ -73,7 +74,7 @@ def _gradients(
 
 
 def _row_shape(x: Any, dims: int) -> tuple[int, ...]:
-    return (1,) * (x.ndim - dims) + x.shape[x.ndim - dims :]
+    return (*(1,) * (x.ndim - dims), *x.shape[x.ndim - dims :])
 
 
 def normalized_rows(

@@ -50,7 +50,8 @@ if TYPE_CHECKING:
 
 # Operations that have PyTorch's signature already; each is built at its first use.
 _OPS = (
-    "adaptive_avg_pool1d", "avg_pool1d", "bilinear", "celu_", "channel_shuffle", "conv1d", "conv2d", "conv3d", "conv_tbc",
+    "adaptive_avg_pool1d", "avg_pool1d", "bilinear", "celu_", "channel_shuffle", "conv1d", "conv2d",
+    "conv3d", "conv_tbc",
     "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "cosine_similarity", "gelu",
     "hardshrink", "linear", "native_channel_shuffle", "pairwise_distance", "pdist", "pixel_shuffle",
     "pixel_unshuffle", "prelu", "relu_", "rrelu_", "selu_", "sigmoid", "softplus", "softshrink",

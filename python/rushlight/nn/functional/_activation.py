@@ -241,5 +241,5 @@ def gumbel_softmax(
     along = [1] * logits.dim()
     along[dim] = -1
     classes = ops.arange(logits.shape[dim], device=logits.device).reshape(along)
-    chosen = (classes == soft.argmax(dim, keepdim=True)).to(logits.dtype)
+    chosen: Tensor = classes.eq(soft.argmax(dim, keepdim=True)).to(logits.dtype)
     return chosen - soft.detach() + soft

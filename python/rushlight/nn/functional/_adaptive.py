@@ -91,7 +91,7 @@ def _starts(sample: Tensor, size: int, parts: int, kernel: int) -> Tensor:
     step = (size - kernel) / (parts - 1)
     i = ops.arange(parts, device=sample.device)
     drawn = ((i + sample[:, None]) * step).long() - (sample[:, None] * step).long()
-    return ops.where(i == parts - 1, size - kernel, drawn)
+    return ops.where(i.eq(parts - 1), size - kernel, drawn)
 
 
 def _fractional(
@@ -134,9 +134,9 @@ def _fractional(
     for dim in range(n):
         start = _starts(samples[:, columns[dim]], sizes[dim], parts[dim], kernel[dim])
         taps = start[:, :, None] + ops.arange(kernel[dim], device=input.device)
-        shape = [1] * (2 * n)
-        shape[dim], shape[n + dim] = parts[dim], kernel[dim]
-        taps = taps.reshape(-1, *shape)
+        along = [1] * (2 * n)
+        along[dim], along[n + dim] = parts[dim], kernel[dim]
+        taps = taps.reshape(-1, *along)
         flat = taps if flat is None else flat * sizes[dim] + taps
     assert flat is not None
     shape = planes, math.prod(parts), math.prod(kernel)

@@ -198,7 +198,8 @@ def _unpooled_size(
     for size, w, s in zip(usual, wanted, stride, strict=True):
         if not size - s < w < size + s:
             raise ValueError(
-                f'invalid output_size "{tuple(wanted)}" (dim 0 must be between {size - s} and {size + s})'
+                f'invalid output_size "{tuple(wanted)}" (dim 0 must be between {size - s} and '
+                f"{size + s})"
             )
     return wanted
 
@@ -221,8 +222,8 @@ def _max_unpool(
         raise RuntimeError(f"elements in indices should be type int64 but got: {indices.dtype}")
     if indices.shape != input.shape:
         raise RuntimeError(
-            f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) "
-            f"but got indices tensor with shape: {list(indices.shape)}"
+            "Expected shape of indices to be same as that of the input tensor "
+            f"({list(input.shape)}) but got indices tensor with shape: {list(indices.shape)}"
         )
     size = _unpooled_size(n, input, kernel_size, stride, padding, output_size)
     lead, count = input.shape[:-n], math.prod(size)

@@ -243,7 +243,8 @@ def grid_sample(
         input: (N, C, H, W) or (N, C, D, H, W).
         grid: (N, h, w, 2) or (N, d, h, w, 3): x, y and z in [-1, 1], x along the last dimension.
         mode: ``"bilinear"`` (also for volumes), ``"nearest"``, or ``"bicubic"`` (images only).
-        padding_mode: outside are ``"zeros"``, the ``"border"``, or mirror images (``"reflection"``).
+        padding_mode: outside are ``"zeros"``, the ``"border"``, or mirror images,
+            ``"reflection"``.
         align_corners: -1 and 1 are the centers of the outer pixels, not their outer edges.
 
     Returns:

@@ -166,13 +166,13 @@ def _replaced(kind: str, what: str, result: Any, gradients: Gradients) -> Gradie
     """What a hook returned instead of the gradients, or these."""
     if result is None:
         return gradients
-    result = result if isinstance(result, tuple) else (result,)
-    if len(result) != len(gradients):
+    replaced: Gradients = result if isinstance(result, tuple) else (result,)
+    if len(replaced) != len(gradients):
         raise RuntimeError(
-            f"Backward {kind} returned an invalid number of {what}, got {len(result)}, but "
+            f"Backward {kind} returned an invalid number of {what}, got {len(replaced)}, but "
             f"expected {len(gradients)}"
         )
-    return result
+    return replaced
 
 
 def hook_last_operation(module: Any, output: Any, hooks: Iterable[Hook]) -> None:

@@ -108,22 +108,7 @@ class _NormBase(Module):
 
 
 class _BatchNorm(_NormBase):
-    """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel (Ioffe, Szegedy 2015).
-
-    In training mean and variance are the batch's, in evaluation mode the running ones.
-
-    Args:
-        num_features: C.
-        eps: added to the variance.
-        momentum: the share of a batch's statistics in the running ones; None: those are the means
-            over all batches.
-        affine: whether there are a weight, 1 at first, and a bias, 0 at first.
-        track_running_stats: whether there are running statistics; without them the batch's own are
-            used in evaluation mode too.
-        device: where the parameters and buffers lie.
-        dtype: their type.
-        bias: whether there is a bias.
-    """
+    """See `BatchNorm2d`."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the normalised `input`."""
@@ -148,17 +133,37 @@ class _BatchNorm(_NormBase):
 
 
 class BatchNorm1d(_BatchNorm):
-    __doc__ = f"Batch norm of (N, C) or (N, C, L): {_BatchNorm.__doc__}"
+    """Batch norm of (N, C) or (N, C, L); see `BatchNorm2d`."""
+
     dims = (2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
-    __doc__ = f"Batch norm of (N, C, H, W): {_BatchNorm.__doc__}"
+    """Batch norm of (N, C, H, W).
+
+    ``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel (Ioffe, Szegedy 2015).
+
+    In training mean and variance are the batch's, in evaluation mode the running ones.
+
+    Args:
+        num_features: C.
+        eps: added to the variance.
+        momentum: the share of a batch's statistics in the running ones; None: those are the means
+            over all batches.
+        affine: whether there are a weight, 1 at first, and a bias, 0 at first.
+        track_running_stats: whether there are running statistics; without them the batch's own are
+            used in evaluation mode too.
+        device: where the parameters and buffers lie.
+        dtype: their type.
+        bias: whether there is a bias.
+    """
+
     dims = (4,)
 
 
 class BatchNorm3d(_BatchNorm):
-    __doc__ = f"Batch norm of (N, C, D, H, W): {_BatchNorm.__doc__}"
+    """Batch norm of (N, C, D, H, W); see `BatchNorm2d`."""
+
     dims = (5,)
 
 

@@ -130,29 +130,7 @@ def _check_padding(padding: str | tuple[int, ...], mode: str, stride: tuple[int,
 
 
 class _Conv(_ConvNd):
-    """Cross-correlation: ``out[o] = b[o] + sum_c w[o, c] * x[c]``.
-
-    Args:
-        in_channels: C.
-        out_channels: O.
-        kernel_size: k, one number or one for each dimension, as are the next three.
-        stride: s, the step.
-        padding: p, zeros on each side; or ``"valid"`` (none), ``"same"`` (the size is kept).
-        dilation: d, the distance between the kernel's points.
-        groups: groups that the channels are split into; each sees its own inputs only.
-        bias: whether there is a b.
-        padding_mode: what the padding is: ``"zeros"``, ``"reflect"``, ``"replicate"`` or
-            ``"circular"``; see `functional.pad`.
-        device: where the parameters lie.
-        dtype: their type.
-
-    Shape:
-        Each size L of the dimensions of space becomes
-        ``L' = floor((L + 2 p - d (k - 1) - 1) / s) + 1``; `weight` is (O, C / groups, k, ...).
-
-    Initial values:
-        Both uniform over ``[-b, b)``, ``b = 1 / sqrt(C / groups * k * ...)``.
-    """
+    """See `Conv2d`."""
 
     def __init__(
         self,
@@ -178,7 +156,7 @@ class _Conv(_ConvNd):
         return self._conv_forward(input, self.weight, self.bias)
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        padding = self.padding
+        padding: Any = self.padding
         if self.padding_mode != "zeros":
             input = F.pad(input, self._widths(), self.padding_mode)
             padding = 0
@@ -196,17 +174,44 @@ class _Conv(_ConvNd):
 
 
 class Conv1d(_Conv):
-    __doc__ = f"Convolution of (N, C, L) or (C, L). {_Conv.__doc__}"
+    """Convolution of (N, C, L) or (C, L); see `Conv2d`."""
+
     space = 1
 
 
 class Conv2d(_Conv):
-    __doc__ = f"Convolution of (N, C, H, W) or (C, H, W). {_Conv.__doc__}"
+    """Convolution of (N, C, H, W) or (C, H, W).
+
+    Cross-correlation: ``out[o] = b[o] + sum_c w[o, c] * x[c]``.
+
+    Args:
+        in_channels: C.
+        out_channels: O.
+        kernel_size: k, one number or one for each dimension, as are the next three.
+        stride: s, the step.
+        padding: p, zeros on each side; or ``"valid"`` (none), ``"same"`` (the size is kept).
+        dilation: d, the distance between the kernel's points.
+        groups: groups that the channels are split into; each sees its own inputs only.
+        bias: whether there is a b.
+        padding_mode: what the padding is: ``"zeros"``, ``"reflect"``, ``"replicate"`` or
+            ``"circular"``; see `functional.pad`.
+        device: where the parameters lie.
+        dtype: their type.
+
+    Shape:
+        Each size L of the dimensions of space becomes
+        ``L' = floor((L + 2 p - d (k - 1) - 1) / s) + 1``; `weight` is (O, C / groups, k, ...).
+
+    Initial values:
+        Both uniform over ``[-b, b)``, ``b = 1 / sqrt(C / groups * k * ...)``.
+    """
+
     space = 2
 
 
 class Conv3d(_Conv):
-    __doc__ = f"Convolution of (N, C, D, H, W) or (C, D, H, W). {_Conv.__doc__}"
+    """Convolution of (N, C, D, H, W) or (C, D, H, W); see `Conv2d`."""
+
     space = 3
 
 
@@ -214,29 +219,7 @@ class Conv3d(_Conv):
 
 
 class _ConvTranspose(_ConvNd):
-    """The transpose of a convolution: what its gradient makes of the input, plus a bias.
-
-    Args:
-        in_channels: C.
-        out_channels: O.
-        kernel_size: k, one number or one for each dimension, as are the next three.
-        stride: s, the distance of the inputs in the output.
-        padding: p, cut off on each side of the output.
-        output_padding: e, so much more of the output after its end, less than s or d.
-        groups: groups that the channels are split into; each sees its own inputs only.
-        bias: whether there is a b.
-        dilation: d, the distance between the kernel's points.
-        padding_mode: ``"zeros"``.
-        device: where the parameters lie.
-        dtype: their type.
-
-    Shape:
-        Each size L of the dimensions of space becomes
-        ``L' = (L - 1) s - 2 p + d (k - 1) + e + 1``; `weight` is (C, O / groups, k, ...).
-
-    Initial values:
-        Both uniform over ``[-b, b)``, ``b = 1 / sqrt(O / groups * k * ...)``.
-    """
+    """See `ConvTranspose2d`."""
 
     transposed = True
 
@@ -268,7 +251,8 @@ class _ConvTranspose(_ConvNd):
         if output_size is not None:
             extra = self._output_padding(input, list(output_size))
         convolve = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[self.space - 1]
-        sizes = self.stride, self.padding, extra, self.groups, self.dilation
+        padding: Any = self.padding
+        sizes = self.stride, padding, extra, self.groups, self.dilation
         return convolve(input, self.weight, self.bias, *sizes)
 
     def _output_padding(self, input: Tensor, output_size: list[int]) -> tuple[int, ...]:
@@ -301,17 +285,44 @@ class _ConvTranspose(_ConvNd):
 
 
 class ConvTranspose1d(_ConvTranspose):
-    __doc__ = f"Transposed convolution of (N, C, L) or (C, L). {_ConvTranspose.__doc__}"
+    """Transposed convolution of (N, C, L) or (C, L); see `ConvTranspose2d`."""
+
     space = 1
 
 
 class ConvTranspose2d(_ConvTranspose):
-    __doc__ = f"Transposed convolution of (N, C, H, W) or (C, H, W). {_ConvTranspose.__doc__}"
+    """Transposed convolution of (N, C, H, W) or (C, H, W).
+
+    The transpose of a convolution: what its gradient makes of the input, plus a bias.
+
+    Args:
+        in_channels: C.
+        out_channels: O.
+        kernel_size: k, one number or one for each dimension, as are the next three.
+        stride: s, the distance of the inputs in the output.
+        padding: p, cut off on each side of the output.
+        output_padding: e, so much more of the output after its end, less than s or d.
+        groups: groups that the channels are split into; each sees its own inputs only.
+        bias: whether there is a b.
+        dilation: d, the distance between the kernel's points.
+        padding_mode: ``"zeros"``.
+        device: where the parameters lie.
+        dtype: their type.
+
+    Shape:
+        Each size L of the dimensions of space becomes
+        ``L' = (L - 1) s - 2 p + d (k - 1) + e + 1``; `weight` is (C, O / groups, k, ...).
+
+    Initial values:
+        Both uniform over ``[-b, b)``, ``b = 1 / sqrt(O / groups * k * ...)``.
+    """
+
     space = 2
 
 
 class ConvTranspose3d(_ConvTranspose):
-    __doc__ = f"Transposed convolution of (N, C, D, H, W) or (C, D, H, W). {_ConvTranspose.__doc__}"
+    """Transposed convolution of (N, C, D, H, W) or (C, D, H, W); see `ConvTranspose2d`."""
+
     space = 3
 
 

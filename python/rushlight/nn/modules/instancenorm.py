@@ -21,20 +21,7 @@ __all__ = [
 
 
 class _InstanceNorm(_NormBase):
-    """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel of each image.
-
-    Args:
-        num_features: C.
-        eps: added to the variance.
-        momentum: the share of new statistics in the running ones.
-        affine: whether there are a weight, 1 at first, and a bias, 0 at first.
-        track_running_stats: whether there are running statistics, used in evaluation mode.
-        device: where the parameters and buffers lie.
-        dtype: their type.
-        bias: whether there is a bias.
-
-    Source: Ulyanov, Vedaldi and Lempitsky (2016).
-    """
+    """See `InstanceNorm2d`."""
 
     def __init__(
         self,
@@ -109,17 +96,35 @@ class _InstanceNorm(_NormBase):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    __doc__ = f"Instance norm of (N, C, L) or (C, L): {_InstanceNorm.__doc__}"
+    """Instance norm of (N, C, L) or (C, L); see `InstanceNorm2d`."""
+
     dims = (2, 3)
 
 
 class InstanceNorm2d(_InstanceNorm):
-    __doc__ = f"Instance norm of (N, C, H, W) or (C, H, W): {_InstanceNorm.__doc__}"
+    """Instance norm of (N, C, H, W) or (C, H, W).
+
+    ``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel of each image.
+
+    Args:
+        num_features: C.
+        eps: added to the variance.
+        momentum: the share of new statistics in the running ones.
+        affine: whether there are a weight, 1 at first, and a bias, 0 at first.
+        track_running_stats: whether there are running statistics, used in evaluation mode.
+        device: where the parameters and buffers lie.
+        dtype: their type.
+        bias: whether there is a bias.
+
+    Source: Ulyanov, Vedaldi and Lempitsky (2016).
+    """
+
     dims = (3, 4)
 
 
 class InstanceNorm3d(_InstanceNorm):
-    __doc__ = f"Instance norm of (N, C, D, H, W) or (C, D, H, W): {_InstanceNorm.__doc__}"
+    """Instance norm of (N, C, D, H, W) or (C, D, H, W); see `InstanceNorm2d`."""
+
     dims = (4, 5)
 
 

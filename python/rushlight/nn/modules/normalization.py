@@ -32,8 +32,9 @@ class _Affine(Module):
         """Set the weight to 1 and the bias to 0."""
         if self.weight is not None:
             init.ones_(self.weight)
-        if self._parameters.get("bias") is not None:
-            init.zeros_(self.bias)
+        bias = self._parameters.get("bias")
+        if bias is not None:
+            init.zeros_(bias)
 
 
 class LayerNorm(_Affine):

@@ -38,20 +38,7 @@ __all__ = [
 
 
 class _MaxPoolNd(Module):
-    """Greatest value in each window.
-
-    Args:
-        kernel_size: k, the window, one number or one for each dimension, as are the next three.
-        stride: s, the step; k when None.
-        padding: p, minus infinity on each side, at most half the window.
-        dilation: d, the distance between the window's points.
-        return_indices: also return the positions of the maxima, flat in the dimensions of space.
-        ceil_mode: also count windows that hang over the end.
-
-    Shape:
-        Each size L of the dimensions of space becomes
-        ``L' = floor((L + 2 p - d (k - 1) - 1) / s) + 1``, or ceil.
-    """
+    """See `MaxPool2d`."""
 
     pool: ClassVar[Any]
 
@@ -86,28 +73,38 @@ class _MaxPoolNd(Module):
 
 
 class MaxPool1d(_MaxPoolNd):
-    __doc__ = f"Pooling of (N, C, L) or (C, L). {_MaxPoolNd.__doc__}"
+    """Pooling of (N, C, L) or (C, L); see `MaxPool2d`."""
+
     pool = staticmethod(F.max_pool1d)
 
 
 class MaxPool2d(_MaxPoolNd):
-    __doc__ = f"Pooling of (N, C, H, W) or (C, H, W). {_MaxPoolNd.__doc__}"
+    """Pooling of (N, C, H, W) or (C, H, W): Greatest value in each window.
+
+    Args:
+        kernel_size: k, the window, one number or one for each dimension, as are the next three.
+        stride: s, the step; k when None.
+        padding: p, minus infinity on each side, at most half the window.
+        dilation: d, the distance between the window's points.
+        return_indices: also return the positions of the maxima, flat in the dimensions of space.
+        ceil_mode: also count windows that hang over the end.
+
+    Shape:
+        Each size L of the dimensions of space becomes
+        ``L' = floor((L + 2 p - d (k - 1) - 1) / s) + 1``, or ceil.
+    """
+
     pool = staticmethod(F.max_pool2d)
 
 
 class MaxPool3d(_MaxPoolNd):
-    __doc__ = f"Pooling of (N, C, D, H, W) or (C, D, H, W). {_MaxPoolNd.__doc__}"
+    """Pooling of (N, C, D, H, W) or (C, D, H, W); see `MaxPool2d`."""
+
     pool = staticmethod(F.max_pool3d)
 
 
 class _MaxUnpoolNd(Module):
-    """The inverse of `MaxPool`: the maxima at their places, zeros elsewhere.
-
-    Args:
-        kernel_size: of the pooling, one number or one for each dimension, as are the next two.
-        stride: its step; the window's size when None.
-        padding: what was added on each side.
-    """
+    """See `MaxUnpool2d`."""
 
     space: ClassVar[int]
     unpool: ClassVar[Any]
@@ -132,19 +129,30 @@ class _MaxUnpoolNd(Module):
 
 
 class MaxUnpool1d(_MaxUnpoolNd):
-    __doc__ = f"Unpooling to (N, C, L) or (C, L). {_MaxUnpoolNd.__doc__}"
+    """Unpooling to (N, C, L) or (C, L); see `MaxUnpool2d`."""
+
     space = 1
     unpool = staticmethod(F.max_unpool1d)
 
 
 class MaxUnpool2d(_MaxUnpoolNd):
-    __doc__ = f"Unpooling to (N, C, H, W) or (C, H, W). {_MaxUnpoolNd.__doc__}"
+    """Unpooling to (N, C, H, W) or (C, H, W).
+
+    The inverse of `MaxPool`: the maxima at their places, zeros elsewhere.
+
+    Args:
+        kernel_size: of the pooling, one number or one for each dimension, as are the next two.
+        stride: its step; the window's size when None.
+        padding: what was added on each side.
+    """
+
     space = 2
     unpool = staticmethod(F.max_unpool2d)
 
 
 class MaxUnpool3d(_MaxUnpoolNd):
-    __doc__ = f"Unpooling to (N, C, D, H, W) or (C, D, H, W). {_MaxUnpoolNd.__doc__}"
+    """Unpooling to (N, C, D, H, W) or (C, D, H, W); see `MaxUnpool2d`."""
+
     space = 3
     unpool = staticmethod(F.max_unpool3d)
 
@@ -182,20 +190,7 @@ class AvgPool1d(Module):
 
 
 class _AvgPoolNd(Module):
-    """Mean of each window.
-
-    Args:
-        kernel_size: k, the window, one number or one for each dimension, as are the next two.
-        stride: s, the step; k when None.
-        padding: p, zeros on each side, at most half the window.
-        ceil_mode: also count windows that hang over the end.
-        count_include_pad: divide by the window's size, padding included.
-        divisor_override: divide by this instead.
-
-    Shape:
-        Each size L of the dimensions of space becomes ``L' = floor((L + 2 p - k) / s) + 1``,
-        or ceil.
-    """
+    """See `AvgPool2d`."""
 
     pool: ClassVar[Any]
 
@@ -229,12 +224,27 @@ class _AvgPoolNd(Module):
 
 
 class AvgPool2d(_AvgPoolNd):
-    __doc__ = f"Pooling of (N, C, H, W) or (C, H, W). {_AvgPoolNd.__doc__}"
+    """Pooling of (N, C, H, W) or (C, H, W): Mean of each window.
+
+    Args:
+        kernel_size: k, the window, one number or one for each dimension, as are the next two.
+        stride: s, the step; k when None.
+        padding: p, zeros on each side, at most half the window.
+        ceil_mode: also count windows that hang over the end.
+        count_include_pad: divide by the window's size, padding included.
+        divisor_override: divide by this instead.
+
+    Shape:
+        Each size L of the dimensions of space becomes ``L' = floor((L + 2 p - k) / s) + 1``,
+        or ceil.
+    """
+
     pool = staticmethod(F.avg_pool2d)
 
 
 class AvgPool3d(_AvgPoolNd):
-    __doc__ = f"Pooling of (N, C, D, H, W) or (C, D, H, W). {_AvgPoolNd.__doc__}"
+    """Pooling of (N, C, D, H, W) or (C, D, H, W); see `AvgPool2d`."""
+
     pool = staticmethod(F.avg_pool3d)
 
 
@@ -242,14 +252,7 @@ class AvgPool3d(_AvgPoolNd):
 
 
 class _LPPoolNd(Module):
-    """``(sum of x^p)^(1/p)`` over each window.
-
-    Args:
-        norm_type: p.
-        kernel_size: the window, one number or one for each dimension, as is the step.
-        stride: the step; the window's size when None.
-        ceil_mode: also count windows that hang over the end.
-    """
+    """See `LPPool2d`."""
 
     pool: ClassVar[Any]
 
@@ -276,17 +279,27 @@ class _LPPoolNd(Module):
 
 
 class LPPool1d(_LPPoolNd):
-    __doc__ = f"Pooling of (N, C, L) or (C, L). {_LPPoolNd.__doc__}"
+    """Pooling of (N, C, L) or (C, L); see `LPPool2d`."""
+
     pool = staticmethod(F.lp_pool1d)
 
 
 class LPPool2d(_LPPoolNd):
-    __doc__ = f"Pooling of (N, C, H, W) or (C, H, W). {_LPPoolNd.__doc__}"
+    """Pooling of (N, C, H, W) or (C, H, W): ``(sum of x^p)^(1/p)`` over each window.
+
+    Args:
+        norm_type: p.
+        kernel_size: the window, one number or one for each dimension, as is the step.
+        stride: the step; the window's size when None.
+        ceil_mode: also count windows that hang over the end.
+    """
+
     pool = staticmethod(F.lp_pool2d)
 
 
 class LPPool3d(_LPPoolNd):
-    __doc__ = f"Pooling of (N, C, D, H, W) or (C, D, H, W). {_LPPoolNd.__doc__}"
+    """Pooling of (N, C, D, H, W) or (C, D, H, W); see `LPPool2d`."""
+
     pool = staticmethod(F.lp_pool3d)
 
 
@@ -294,11 +307,7 @@ class LPPool3d(_LPPoolNd):
 
 
 class _AdaptiveAvgPoolNd(Module):
-    """Means of windows that divide the input into `output_size` parts.
-
-    Args:
-        output_size: one number or one for each dimension; None keeps a size.
-    """
+    """See `AdaptiveAvgPool2d`."""
 
     pool: ClassVar[Any]
 
@@ -316,27 +325,31 @@ class _AdaptiveAvgPoolNd(Module):
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
-    __doc__ = f"Pooling of (N, C, L) or (C, L). {_AdaptiveAvgPoolNd.__doc__}"
+    """Pooling of (N, C, L) or (C, L); see `AdaptiveAvgPool2d`."""
+
     pool = staticmethod(F.adaptive_avg_pool1d)
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
-    __doc__ = f"Pooling of (N, C, H, W) or (C, H, W). {_AdaptiveAvgPoolNd.__doc__}"
+    """Pooling of (N, C, H, W) or (C, H, W).
+
+    Means of windows that divide the input into `output_size` parts.
+
+    Args:
+        output_size: one number or one for each dimension; None keeps a size.
+    """
+
     pool = staticmethod(F.adaptive_avg_pool2d)
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
-    __doc__ = f"Pooling of (N, C, D, H, W) or (C, D, H, W). {_AdaptiveAvgPoolNd.__doc__}"
+    """Pooling of (N, C, D, H, W) or (C, D, H, W); see `AdaptiveAvgPool2d`."""
+
     pool = staticmethod(F.adaptive_avg_pool3d)
 
 
 class _AdaptiveMaxPoolNd(Module):
-    """Greatest values of windows that divide the input into `output_size` parts.
-
-    Args:
-        output_size: one number or one for each dimension; None keeps a size.
-        return_indices: also return the positions of the maxima, flat in the dimensions of space.
-    """
+    """See `AdaptiveMaxPool2d`."""
 
     pool: ClassVar[Any]
 
@@ -355,17 +368,27 @@ class _AdaptiveMaxPoolNd(Module):
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
-    __doc__ = f"Pooling of (N, C, L) or (C, L). {_AdaptiveMaxPoolNd.__doc__}"
+    """Pooling of (N, C, L) or (C, L); see `AdaptiveMaxPool2d`."""
+
     pool = staticmethod(F.adaptive_max_pool1d)
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
-    __doc__ = f"Pooling of (N, C, H, W) or (C, H, W). {_AdaptiveMaxPoolNd.__doc__}"
+    """Pooling of (N, C, H, W) or (C, H, W).
+
+    Greatest values of windows that divide the input into `output_size` parts.
+
+    Args:
+        output_size: one number or one for each dimension; None keeps a size.
+        return_indices: also return the positions of the maxima, flat in the dimensions of space.
+    """
+
     pool = staticmethod(F.adaptive_max_pool2d)
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
-    __doc__ = f"Pooling of (N, C, D, H, W) or (C, D, H, W). {_AdaptiveMaxPoolNd.__doc__}"
+    """Pooling of (N, C, D, H, W) or (C, D, H, W); see `AdaptiveMaxPool2d`."""
+
     pool = staticmethod(F.adaptive_max_pool3d)
 
 
@@ -373,16 +396,7 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
 
 
 class _FractionalMaxPoolNd(Module):
-    """Greatest values of windows whose steps, of two sizes, are in a random order.
-
-    Args:
-        kernel_size: the window, one number or one for each dimension, as are the next two.
-        output_size: the size of the output; or else
-        output_ratio: its share of the input's size, between 0 and 1.
-        return_indices: also return the positions of the maxima, flat in the dimensions of space.
-
-    Source: Graham (2014).
-    """
+    """See `FractionalMaxPool2d`."""
 
     space: ClassVar[int]
     pool: ClassVar[Any]
@@ -419,12 +433,25 @@ class _FractionalMaxPoolNd(Module):
 
 
 class FractionalMaxPool2d(_FractionalMaxPoolNd):
-    __doc__ = f"Pooling of (N, C, H, W) or (C, H, W). {_FractionalMaxPoolNd.__doc__}"
+    """Pooling of (N, C, H, W) or (C, H, W).
+
+    Greatest values of windows whose steps, of two sizes, are in a random order.
+
+    Args:
+        kernel_size: the window, one number or one for each dimension, as are the next two.
+        output_size: the size of the output; or else
+        output_ratio: its share of the input's size, between 0 and 1.
+        return_indices: also return the positions of the maxima, flat in the dimensions of space.
+
+    Source: Graham (2014).
+    """
+
     space = 2
     pool = staticmethod(F.fractional_max_pool2d)
 
 
 class FractionalMaxPool3d(_FractionalMaxPoolNd):
-    __doc__ = f"Pooling of (N, C, D, H, W) or (C, D, H, W). {_FractionalMaxPoolNd.__doc__}"
+    """Pooling of (N, C, D, H, W) or (C, D, H, W); see `FractionalMaxPool2d`."""
+
     space = 3
     pool = staticmethod(F.fractional_max_pool3d)

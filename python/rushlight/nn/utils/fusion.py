@@ -71,7 +71,7 @@ def fuse_conv_bn_weights(
 
 
 def fuse_linear_bn_eval(linear: M, bn: Any) -> M:
-    """Return a copy of `linear` that gives what `bn` makes of it; both must be in evaluation mode."""
+    """Return a copy of `linear` that gives what `bn` makes of it; both in evaluation mode."""
     if linear.training or bn.training:
         raise AssertionError("Fusion only for eval!")
     if linear.out_features != bn.num_features and bn.num_features != 1:

@@ -34,7 +34,8 @@ class _WeightNorm(Module):
 
     def forward(self, weight_g: Tensor, weight_v: Tensor) -> Tensor:
         """Return ``g v / |v|``."""
-        return ops._weight_norm(weight_v, weight_g, self.dim)
+        weight: Tensor = ops._weight_norm(weight_v, weight_g, self.dim)
+        return weight
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Return the norm of `weight`, and it itself."""
@@ -149,7 +150,7 @@ MAPS = ("matrix_exp", "cayley", "householder")
 
 
 class _Orthogonal(Module):
-    base: Tensor | None
+    base: Tensor
 
     def __init__(self, weight: Tensor, orthogonal_map: str, *, use_trivialization: bool) -> None:
         super().__init__()
@@ -158,76 +159,78 @@ class _Orthogonal(Module):
         if use_trivialization:
             self.register_buffer("base", None)
 
-    def forward(self, X: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Return a matrix with orthonormal columns, or rows where it is wide."""
-        wide = X.shape[-2] < X.shape[-1]
-        X = X.mT if wide else X
-        Q = _householder(X) if self.orthogonal_map == "householder" else self._of_skew(X)
+        wide = x.shape[-2] < x.shape[-1]
+        x = x.mT if wide else x
+        q = _householder(x) if self.orthogonal_map == "householder" else self._of_skew(x)
         if hasattr(self, "base"):
-            Q = self.base @ Q
-        return Q.mT if wide else Q
+            q = self.base @ q
+        return q.mT if wide else q
 
-    def _of_skew(self, X: Tensor) -> Tensor:
-        """From the skew-symmetric matrix whose lower half is X."""
-        n, k = X.shape[-2:]
-        X = X.tril()
+    def _of_skew(self, x: Tensor) -> Tensor:
+        """From the skew-symmetric matrix whose lower half is x."""
+        n, k = x.shape[-2:]
+        x = x.tril()
         if n != k:
-            X = ops.cat([X, X.new_zeros(*X.shape[:-1], n - k)], -1)
-        A = X - X.mT
+            x = ops.cat([x, x.new_zeros(*x.shape[:-1], n - k)], -1)
+        skew = x - x.mT
         if self.orthogonal_map == "matrix_exp":
-            Q = ops.matrix_exp(A)
+            q = ops.matrix_exp(skew)
         else:
-            one = ops.eye(n, dtype=A.dtype, device=A.device)
-            Q = ops.linalg_solve(one - A * 0.5, one + A * 0.5)
-        return Q[..., :k]
+            one = ops.eye(n, dtype=skew.dtype, device=skew.device)
+            q = ops.linalg_solve(one - skew * 0.5, one + skew * 0.5)
+        columns: Tensor = q[..., :k]
+        return columns
 
-    def right_inverse(self, Q: Tensor) -> Tensor:
-        """Return what the forward makes `Q` of; a matrix that is not orthogonal is made so."""
-        if Q.shape != self.shape:
+    def right_inverse(self, q: Tensor) -> Tensor:
+        """Return what the forward makes `q` of; a matrix that is not orthogonal is made so."""
+        if q.shape != self.shape:
             raise ValueError(
                 f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of "
-                f"shape {Q.shape}."
+                f"shape {q.shape}."
             )
         if not hasattr(self, "base"):
             raise NotImplementedError(
-                "It is not possible to assign to the matrix exponential or the Cayley "
-                "parametrizations when use_trivialization=False."
+                "It is not possible to assign to an orthogonal parametrization when "
+                "use_trivialization=False."
             )
-        result = ops.zeros_like(Q)
-        tall = Q.mT if Q.shape[-2] < Q.shape[-1] else Q
+        result: Tensor = ops.zeros_like(q)
+        tall = q.mT if q.shape[-2] < q.shape[-1] else q
         n, k = tall.shape[-2:]
         if n != k:
-            more = ops.randn(*tall.shape[:-2], n, n - k, dtype=Q.dtype, device=Q.device)
+            more = ops.randn(*tall.shape[:-2], n, n - k, dtype=q.dtype, device=q.device)
             tall = ops.cat([tall, more], -1)
         self.base = tall.clone() if n == k and _is_orthogonal(tall) else _made_orthogonal(tall)
         result.diagonal(dim1=-2, dim2=-1).fill_(-1.0)
         return result
 
 
-def _householder(X: Tensor) -> Tensor:
-    """The product of the reflections whose vectors are below the diagonal of X."""
-    n, k = X.shape[-2:]
-    V = X.tril(-1)
-    scale = 2.0 / (1.0 + (V * V).sum(-2))
-    V = V + ops.eye(n, k, dtype=X.dtype, device=X.device)
-    Q = ops.eye(n, k, dtype=X.dtype, device=X.device)
+def _householder(x: Tensor) -> Tensor:
+    """The product of the reflections whose vectors are below the diagonal of `x`."""
+    n, k = x.shape[-2:]
+    vectors = x.tril(-1)
+    scale = 2.0 / (1.0 + (vectors * vectors).sum(-2))
+    vectors = vectors + ops.eye(n, k, dtype=x.dtype, device=x.device)
+    q: Tensor = ops.eye(n, k, dtype=x.dtype, device=x.device)
     for i in reversed(range(k)):
-        v = V[..., i : i + 1]
-        Q = Q - v @ (v.mT @ Q) * scale[..., None, i : i + 1]
-    return Q * X.detach().diagonal(0, -2, -1).sign().unsqueeze(-2)
+        v = vectors[..., i : i + 1]
+        q = q - v @ (v.mT @ q) * scale[..., None, i : i + 1]
+    return q * x.detach().diagonal(0, -2, -1).sign().unsqueeze(-2)
 
 
-def _is_orthogonal(Q: Tensor) -> bool:
-    n = Q.shape[-1]
-    one = ops.eye(n, dtype=Q.dtype, device=Q.device)
-    eps = 10.0 * n * finfo(Q.dtype).eps
-    return bool(((Q.mT @ Q - one).abs() < eps).all())
+def _is_orthogonal(q: Tensor) -> bool:
+    n = q.shape[-1]
+    one = ops.eye(n, dtype=q.dtype, device=q.device)
+    eps = 10.0 * n * finfo(q.dtype).eps
+    return bool(((q.mT @ q - one).abs() < eps).all())
 
 
-def _made_orthogonal(A: Tensor) -> Tensor:
-    """The orthogonal factor of A, whose triangular factor has a positive diagonal."""
-    Q, R = ops.linalg_qr(A)
-    return Q * R.diagonal(0, -2, -1).sign().unsqueeze(-2)
+def _made_orthogonal(matrix: Tensor) -> Tensor:
+    """The orthogonal factor of a matrix, whose triangular factor has a positive diagonal."""
+    q, r = ops.linalg_qr(matrix)
+    result: Tensor = q * r.diagonal(0, -2, -1).sign().unsqueeze(-2)
+    return result
 
 
 def orthogonal(

@@ -62,7 +62,8 @@ class SpectralNorm:
                     u.copy_(normalize(ops.mv(matrix, v), dim=0, eps=self.eps))
                 # Two forwards before one backward: the second must not change what the first saved.
                 u, v = u.clone(), v.clone()
-        return weight / ops.dot(u, ops.mv(matrix, v))
+        normalized: Tensor = weight / ops.dot(u, ops.mv(matrix, v))
+        return normalized
 
     @staticmethod
     def apply(

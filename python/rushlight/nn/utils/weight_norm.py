@@ -29,7 +29,8 @@ class WeightNorm:
     def compute_weight(self, module: Any) -> Tensor:
         """Return the weight of `module` as it is now."""
         g, v = getattr(module, self.name + "_g"), getattr(module, self.name + "_v")
-        return ops._weight_norm(v, g, self.dim)
+        weight: Tensor = ops._weight_norm(v, g, self.dim)
+        return weight
 
     @staticmethod
     def apply(module: Any, name: str, dim: int | None) -> WeightNorm:
