@@ -26,6 +26,8 @@ from .modules.padding import *
 from .modules.parameters import *
 from .modules.pixelshuffle import *
 from .modules.pooling import *
+from .modules.rnn import *
+from .modules.rnn_cell import *
 from .modules.sparse import *
 from .modules.upsampling import *
 from .parallel import DataParallel as DataParallel

@@ -28,6 +28,8 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     polynomials,
     pooling,
     random,
+    recurrence,
+    recurrent,
     reduction,
     rounding,
     shape,
@@ -62,6 +64,8 @@ if TYPE_CHECKING:
     from rushlight.ops.polynomials import *  # noqa: F403
     from rushlight.ops.pooling import *  # noqa: F403
     from rushlight.ops.random import *  # noqa: F403
+    from rushlight.ops.recurrence import *  # noqa: F403
+    from rushlight.ops.recurrent import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
     from rushlight.ops.rounding import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403

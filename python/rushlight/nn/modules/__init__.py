@@ -20,6 +20,8 @@ from . import (
     parameters,
     pixelshuffle,
     pooling,
+    rnn,
+    rnn_cell,
     sparse,
     upsampling,
 )
@@ -41,6 +43,8 @@ from .padding import *
 from .parameters import *
 from .pixelshuffle import *
 from .pooling import *
+from .rnn import *
+from .rnn_cell import *
 from .sparse import *
 from .upsampling import *
 
@@ -62,5 +66,7 @@ __all__ += padding.__all__
 __all__ += parameters.__all__
 __all__ += pixelshuffle.__all__
 __all__ += pooling.__all__
+__all__ += rnn.__all__
+__all__ += rnn_cell.__all__
 __all__ += sparse.__all__
 __all__ += upsampling.__all__
