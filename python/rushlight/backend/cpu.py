@@ -12,6 +12,7 @@ from rushlight import _kernels
 from rushlight._kernels import *  # noqa: F403
 from rushlight.backend import special
 from rushlight.backend.common import *  # noqa: F403
+from rushlight.backend.ctc import *  # noqa: F403
 from rushlight.backend.strided import *  # noqa: F403
 from rushlight.backend.windows import *  # noqa: F403
 

@@ -9,6 +9,7 @@ from . import parallel as parallel
 from . import parameter as parameter
 from . import utils as utils
 from .modules.activation import *
+from .modules.adaptive import *
 from .modules.batchnorm import *
 from .modules.channelshuffle import *
 from .modules.container import *
@@ -20,6 +21,7 @@ from .modules.fold import *
 from .modules.instancenorm import *
 from .modules.linear import *
 from .modules.loss import *
+from .modules.margin import *
 from .modules.module import Module as Module
 from .modules.normalization import *
 from .modules.padding import *

@@ -14,6 +14,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     conv,
     correlation,
     creation,
+    ctc,
     distance,
     exponential,
     grid,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from rushlight.ops.conv import *  # noqa: F403
     from rushlight.ops.correlation import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
+    from rushlight.ops.ctc import *  # noqa: F403
     from rushlight.ops.distance import *  # noqa: F403
     from rushlight.ops.exponential import *  # noqa: F403
     from rushlight.ops.grid import *  # noqa: F403

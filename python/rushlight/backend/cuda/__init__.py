@@ -8,6 +8,7 @@ package costs nothing: CuPy is loaded when the first array is made, see `runtime
 from __future__ import annotations
 
 from rushlight.backend.common import *  # noqa: F403
+from rushlight.backend.ctc import *  # noqa: F403
 from rushlight.backend.cuda.arrays import *  # noqa: F403
 from rushlight.backend.cuda.checks import *  # noqa: F403
 from rushlight.backend.cuda.loss import *  # noqa: F403

@@ -4,6 +4,7 @@
 
 from . import (
     activation,
+    adaptive,
     batchnorm,
     channelshuffle,
     container,
@@ -15,6 +16,7 @@ from . import (
     instancenorm,
     linear,
     loss,
+    margin,
     normalization,
     padding,
     parameters,
@@ -26,6 +28,7 @@ from . import (
     upsampling,
 )
 from .activation import *
+from .adaptive import *
 from .batchnorm import *
 from .channelshuffle import *
 from .container import *
@@ -37,6 +40,7 @@ from .fold import *
 from .instancenorm import *
 from .linear import *
 from .loss import *
+from .margin import *
 from .module import Module
 from .normalization import *
 from .padding import *
@@ -50,6 +54,7 @@ from .upsampling import *
 
 __all__ = ["Module"]
 __all__ += activation.__all__
+__all__ += adaptive.__all__
 __all__ += batchnorm.__all__
 __all__ += channelshuffle.__all__
 __all__ += container.__all__
@@ -61,6 +66,7 @@ __all__ += fold.__all__
 __all__ += instancenorm.__all__
 __all__ += linear.__all__
 __all__ += loss.__all__
+__all__ += margin.__all__
 __all__ += normalization.__all__
 __all__ += padding.__all__
 __all__ += parameters.__all__
