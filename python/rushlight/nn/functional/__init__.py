@@ -8,6 +8,7 @@ from rushlight import ops
 
 from ._activation import *
 from ._adaptive import *
+from ._attention import *
 from ._ctc import *
 from ._dropout import *
 from ._embedding import *

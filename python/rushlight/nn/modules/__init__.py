@@ -5,6 +5,7 @@
 from . import (
     activation,
     adaptive,
+    attention,
     batchnorm,
     channelshuffle,
     container,
@@ -25,10 +26,12 @@ from . import (
     rnn,
     rnn_cell,
     sparse,
+    transformer,
     upsampling,
 )
 from .activation import *
 from .adaptive import *
+from .attention import *
 from .batchnorm import *
 from .channelshuffle import *
 from .container import *
@@ -50,11 +53,13 @@ from .pooling import *
 from .rnn import *
 from .rnn_cell import *
 from .sparse import *
+from .transformer import *
 from .upsampling import *
 
 __all__ = ["Module"]
 __all__ += activation.__all__
 __all__ += adaptive.__all__
+__all__ += attention.__all__
 __all__ += batchnorm.__all__
 __all__ += channelshuffle.__all__
 __all__ += container.__all__
@@ -75,4 +80,5 @@ __all__ += pooling.__all__
 __all__ += rnn.__all__
 __all__ += rnn_cell.__all__
 __all__ += sparse.__all__
+__all__ += transformer.__all__
 __all__ += upsampling.__all__
