@@ -21,19 +21,19 @@ Layer = Callable[..., tuple[Tensor, States]]
 
 def _plain(nonlinearity: str) -> Layer:
     def layer(x: Tensor, states: States, w: Tensor, b: Any, r: Any, *how: Any) -> Any:
-        out, h, _ = rnn_layer(x, *states, w, b, *how, nonlinearity)
+        out, h, _ = rnn_layer(x, states[0], w, b, how[0], how[1], nonlinearity)
         return out, (h,)
 
     return layer
 
 
 def _long(x: Tensor, states: States, w: Tensor, b: Any, r: Any, *how: Any) -> Any:
-    out, h, c, *_ = lstm_layer(x, *states, w, b, r, *how)
+    out, h, c, *_ = lstm_layer(x, states[0], states[1], w, b, r, *how)
     return out, (h, c)
 
 
 def _gated(x: Tensor, states: States, w: Tensor, b: Any, r: Any, *how: Any) -> Any:
-    out, h, *_ = gru_layer(x, *states, w, b, *how)
+    out, h, *_ = gru_layer(x, states[0], w, b, *how)
     return out, (h,)
 
 

@@ -55,14 +55,14 @@ def scaled_dot_product_attention(
         attn_mask = ops.arange(sources, device=query.device) <= row
     weights = ops.softmax(scores, -1) if attn_mask is None else _masked_softmax(scores, attn_mask)
     if dropout_p:
-        weights = dropout(weights, dropout_p)
+        weights = ops.dropout(weights, dropout_p, True)
     return weights @ value
 
 
 def _masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
     """The softmax of what the mask leaves, 0 where that is nothing."""
     scores = ops.where(mask, scores, -math.inf) if mask.dtype is bool_ else scores + mask
-    dead = (scores == -math.inf).all(-1, True)
+    dead = ops.eq(scores, -math.inf).all(-1, True)
     weights = ops.softmax(ops.where(dead, 0.0, scores), -1)
     return ops.where(dead, 0.0, weights)
 
@@ -182,14 +182,15 @@ def _projected(
 ) -> tuple[Tensor, ...]:
     """Queries, keys and values by their maps; equal inputs by one product."""
     if isinstance(weight, tuple):
-        for name, w in zip("qkv", weight, strict=True):
+        biases = (None,) * 3 if bias is None else bias.chunk(3)
+        results = []
+        for name, x, w, b in zip("qkv", (query, key, value), weight, biases, strict=True):
             if w is None:
                 raise AssertionError(
                     f"use_separate_proj_weight is True but {name}_proj_weight is None"
                 )
-        biases = (None,) * 3 if bias is None else bias.chunk(3)
-        parts = zip((query, key, value), weight, biases, strict=True)
-        return tuple(ops.linear(x, w, b) for x, w, b in parts)
+            results.append(ops.linear(x, w, b))
+        return tuple(results)
     if weight is None:
         raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
     if key is value and query is key:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from rushlight import ops
@@ -55,7 +54,7 @@ def ctc_loss(
     lengths = ops.tensor(counts, device=x.device)
     loss, _ = ops.ctc_alignments(x, labels, ops.tensor(sizes, device=x.device), lengths, blank)
     if zero_infinity:
-        loss = ops.where(loss == math.inf, 0.0, loss)
+        loss = ops.where(loss.isinf(), 0.0, loss)
     if reduction == "mean":
         return (loss / lengths.clamp(min=1)).mean()
     if reduction == "sum":
@@ -69,12 +68,14 @@ def _lengths(name: str, values: Tensor | Sequence[int], batch: int) -> list[int]
     if isinstance(values, Tensor):
         if values.is_floating_point():
             raise RuntimeError(f"{name} must be integral")
-        values = values.reshape(-1).tolist()
-    if any(not isinstance(n, int) for n in values):
+        sizes: list[int] = values.reshape(-1).tolist()
+    else:
+        sizes = list(values)
+    if any(not isinstance(n, int) for n in sizes):
         raise TypeError(f"ctc_loss(): argument '{name}' must be tuple of ints")
-    if len(values) != batch:
+    if len(sizes) != batch:
         raise RuntimeError(f"{name} must be of size batch_size")
-    return list(values)
+    return sizes
 
 
 def _check_range(name: str, values: list[int], most: int | None) -> None:

@@ -103,7 +103,7 @@ def gaussian_nll_loss(
         if input.shape[:-1] == var.shape:
             var = var.unsqueeze(-1)
         elif input.dim() != var.dim() or 1 != sum(
-            n != m for n, m in zip(input.shape, var.shape, strict=True)
+            m for n, m in zip(input.shape, var.shape, strict=True) if n != m
         ):
             raise ValueError("var is of incorrect size")
     if reduction not in ("none", "mean", "sum"):

@@ -276,6 +276,8 @@ def cross_entropy(
     dim = 0 if input.dim() == 1 else 1
     logs = ops.log_softmax_along(input, dim)
     if target.is_floating_point() and target.shape == input.shape:
+        if ignore_index >= 0:
+            raise RuntimeError("ignore_index is not supported for floating point target")
         return _soft_cross_entropy(logs, target, weight, reduction, label_smoothing, dim)
     loss, _ = ops.nll_loss(logs, target, weight, ignore_index, reduction)
     if label_smoothing == 0:

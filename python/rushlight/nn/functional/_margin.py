@@ -22,6 +22,14 @@ __all__ = [
     "triplet_margin_with_distance_loss",
 ]
 
+
+def _reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    reduction = _legacy(size_average, reduce, reduction)
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    return reduction
+
+
 # ---- Of pairs and triplets ----
 
 
@@ -35,7 +43,7 @@ def margin_ranking_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """``max(0, -y (x1 - x2) + margin)`` for y of 1 (the first ranks higher) or -1."""
-    reduction = _legacy(size_average, reduce, reduction)
+    reduction = _reduction(size_average, reduce, reduction)
     if not input1.dim() == input2.dim() == target.dim():
         raise RuntimeError(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
@@ -53,9 +61,9 @@ def hinge_embedding_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """The distance x where y is 1 (alike), ``max(0, margin - x)`` where it is -1."""
-    reduction = _legacy(size_average, reduce, reduction)
-    far = ops.where(target != 1, (margin - input).clamp(min=0), 0.0)
-    return _reduce(far + ops.where(target != -1, input, 0.0), reduction)
+    reduction = _reduction(size_average, reduce, reduction)
+    far = ops.where(ops.ne(target, 1), (margin - input).clamp(min=0), 0.0)
+    return _reduce(far + ops.where(ops.ne(target, -1), input, 0.0), reduction)
 
 
 def cosine_embedding_loss(
@@ -78,7 +86,7 @@ def cosine_embedding_loss(
         reduce: deprecated.
         reduction: ``"none"``, ``"mean"`` or ``"sum"``.
     """
-    reduction = _legacy(size_average, reduce, reduction)
+    reduction = _reduction(size_average, reduce, reduction)
     dim = target.dim()
     if dim > 1:
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
@@ -89,8 +97,8 @@ def cosine_embedding_loss(
         )
     squares = ((x * x).sum(dim) + 1e-12 for x in (input1, input2))
     cosine = (input1 * input2).sum(dim) / (next(squares) * next(squares)).sqrt()
-    alike = ops.where(target == 1, 1 - cosine, 0.0)
-    unlike = ops.where(target == -1, (cosine - margin).clamp(min=0), 0.0)
+    alike = ops.where(ops.eq(target, 1), 1 - cosine, 0.0)
+    unlike = ops.where(ops.eq(target, -1), (cosine - margin).clamp(min=0), 0.0)
     return _reduce(alike + unlike, reduction)
 
 
@@ -136,7 +144,7 @@ def triplet_margin_loss(
 
     Source: Balntas et al. (2016).
     """
-    reduction = _legacy(size_average, reduce, reduction)
+    reduction = _reduction(size_average, reduce, reduction)
 
     def distance(x: Tensor, y: Tensor) -> Tensor:
         return ops.pairwise_distance(x, y, p, eps)
@@ -170,7 +178,7 @@ def soft_margin_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """``log(1 + exp(-y x))`` for y of 1 or -1."""
-    reduction = _legacy(size_average, reduce, reduction)
+    reduction = _reduction(size_average, reduce, reduction)
     return _reduce((-target * input).exp().log1p(), reduction)
 
 
@@ -216,7 +224,7 @@ def multi_margin_loss(
         ValueError: for another `p`, and a `weight` that is no vector.
         RuntimeError: for shapes that do not fit, and a target that is no class.
     """
-    reduction = _legacy(size_average, reduce, reduction)
+    reduction = _reduction(size_average, reduce, reduction)
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.dim() != 1:
@@ -240,7 +248,7 @@ def multi_margin_loss(
     missing = missing if p == 1 else missing * missing
     if weight is not None:
         missing = missing * weight[right]
-    others = ops.arange(classes, device=x.device) != right
+    others = ops.ne(ops.arange(classes, device=x.device), right)
     loss = ops.where(others, missing, 0.0).sum(1) / classes
     return _reduce(loss.reshape(target.shape) if reduction == "none" else loss, reduction)
 
@@ -264,7 +272,7 @@ def multilabel_margin_loss(
     Raises:
         RuntimeError: for shapes that do not fit, and a target that is no class.
     """
-    reduction = _legacy(size_average, reduce, reduction)
+    reduction = _reduction(size_average, reduce, reduction)
     _check_scores(input)
     if target.shape != input.shape:
         raise RuntimeError(
@@ -279,7 +287,7 @@ def multilabel_margin_loss(
     ended = y < 0
     end = ops.where(ended.any(1, True), ended.to(y.dtype).argmax(1, True), classes)
     given = places < end
-    right = (ops.where(given, y, classes).unsqueeze(2) == places).any(1)
+    right = ops.eq(ops.where(given, y, classes).unsqueeze(2), places).any(1)
     chosen = x.gather(1, ops.where(given, y, 0))
     missing = (1 - chosen.unsqueeze(2) + x.unsqueeze(1)).relu()
     counted = given.unsqueeze(2) & ~right.unsqueeze(1)

@@ -139,7 +139,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def predict(self, input: Tensor) -> Tensor:
         """Return the most probable class of each row."""
         head = self.head(input)
-        best = head.argmax(1)
+        best: Tensor = head.argmax(1)
         rare = best >= self.shortlist_size
         if bool(rare.any()):
             best[rare] = self._all(input[rare], head[rare]).argmax(1)

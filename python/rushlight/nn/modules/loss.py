@@ -7,6 +7,7 @@ All take ``reduction``: ``"none"`` for the loss of each element, ``"mean"`` or `
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 from rushlight.nn import functional as F
@@ -171,6 +172,15 @@ class NLLLoss(_WeightedLoss):
 
 class NLLLoss2d(NLLLoss):
     """`NLLLoss`, under a former name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        warnings.warn(
+            "`NLLLoss2d` has been deprecated. Please use `NLLLoss` instead as a drop-in "
+            "replacement and see https://pytorch.org/docs/main/nn.html#torch.nn.NLLLoss for more details.",
+            category=FutureWarning,
+            stacklevel=2,
+        )
+        super().__init__(*args, **kwargs)
 
 
 class CrossEntropyLoss(_WeightedLoss):

@@ -45,7 +45,7 @@ def _is_causal(mask: Tensor | None, is_causal: bool | None, size: int) -> bool:
         return is_causal is True
     if tuple(mask.shape) != (size, size):
         return False
-    return bool((mask == _subsequent_mask(size, mask.device, mask.dtype)).all())
+    return bool(ops.eq(mask, _subsequent_mask(size, mask.device, mask.dtype)).all())
 
 
 def _length(x: Tensor, batch_first: bool) -> int:

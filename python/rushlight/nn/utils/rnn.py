@@ -93,7 +93,8 @@ class PackedSequence(_Packed):
 
     def is_pinned(self) -> bool:
         """Whether the data lie in pinned memory."""
-        return self.data.is_pinned()
+        pinned: bool = bool(self.data.is_pinned())
+        return pinned
 
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
