@@ -111,7 +111,7 @@ py::object correlate2d(py::handle x_, py::handle weight_, py::handle bias_, Pair
   const ConvShape s = conv_shape(x.shape, w.shape, {stride, padding, dilation, groups});
   Array out;
   py::object result = new_array(x.dtype, {s.batch, s.out_channels, s.output.h, s.output.w}, out);
-  dispatch_floating(x.dtype, "conv2d", [&](auto tag) {
+  dispatch_floating(x.dtype, "correlate2d", [&](auto tag) {
     using T = typename decltype(tag)::type;
     MaybeReleaseGil release(work(s));
     conv_functions(tag).forward(s, x.as<T>(), w.as<T>(), bias.as<T>(), out.as<T>());

@@ -3,6 +3,7 @@
 
 #include "bind/arrays.h"
 #include "bind/checks.h"
+#include "bind/widen.h"
 
 namespace rush {
 namespace {
@@ -170,14 +171,14 @@ py::tuple normalized_channels_backward(py::handle g_, py::handle x_, py::handle 
 
 void bind_norm(py::module_& m) {
   using py::arg;
-  m.def("normalized_rows", &normalized_rows, arg("x"), arg("weight"), arg("bias"), arg("dims"),
+  m.def("normalized_rows", in_computed_type(&normalized_rows), arg("x"), arg("weight"), arg("bias"), arg("dims"),
         arg("eps"), arg("center"), "The rows of the last `dims`, their means and 1 / deviations.");
-  m.def("normalized_rows_backward", &normalized_rows_backward, arg("g"), arg("x"), arg("weight"),
+  m.def("normalized_rows_backward", in_computed_type(&normalized_rows_backward), arg("g"), arg("x"), arg("weight"),
         arg("bias"), arg("mean"), arg("rstd"), arg("dims"), arg("eps"), arg("center"),
         arg("needs"));
-  m.def("normalized_channels", &normalized_channels, arg("x"), arg("weight"), arg("bias"),
+  m.def("normalized_channels", in_computed_type(&normalized_channels), arg("x"), arg("weight"), arg("bias"),
         arg("eps"), "The channels (dimension 1), their means and variances.");
-  m.def("normalized_channels_backward", &normalized_channels_backward, arg("g"), arg("x"),
+  m.def("normalized_channels_backward", in_computed_type(&normalized_channels_backward), arg("g"), arg("x"),
         arg("weight"), arg("bias"), arg("mean"), arg("var"), arg("eps"), arg("needs"));
 }
 

@@ -126,9 +126,92 @@ void channel_write(const ChannelShape& s, int64_t channel, T* out, F f) {
   }
 }
 
+// The same where each channel has one element in an image: kBlock channels next to each other are
+// walked at once, since the elements of one are far apart.
+constexpr int kBlock = 64;
+
+template <class F>
+void for_blocks(const ChannelShape& s, F&& body) {
+  const int64_t blocks = (s.channels + kBlock - 1) / kBlock;
+  parallel_for(blocks, kGrainElements / (kBlock * s.batch + 1) + 1,
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   body(i * kBlock, smaller(kBlock, s.channels - i * kBlock));
+                 }
+               });
+}
+
+// sums[j] = f(place, j) summed over the images, for the channels `first + j`.
+template <class T, class F>
+void column_sums(const ChannelShape& s, int64_t first, int64_t count, T* sums, F f) {
+  for (int64_t j = 0; j < count; ++j) sums[j] = 0;
+  for (int64_t image = 0; image < s.batch; ++image) {
+    const int64_t start = image * s.channels + first;
+    for (int64_t j = 0; j < count; ++j) sums[j] += f(start + j, j);
+  }
+}
+
+template <class T, class F>
+void column_write(const ChannelShape& s, int64_t first, int64_t count, T* out, F f) {
+  for (int64_t image = 0; image < s.batch; ++image) {
+    const int64_t start = image * s.channels + first;
+    for (int64_t j = 0; j < count; ++j) out[start + j] = f(start + j, j);
+  }
+}
+
+template <class T>
+void columns(const ChannelShape& s, const T* x, const T* weight, const T* bias, T eps, T* out,
+             T* mean_, T* var_) {
+  const T n = static_cast<T>(s.batch);
+  for_blocks(s, [&](int64_t first, int64_t count) {
+    T *mean = mean_ + first, *var = var_ + first;
+    column_sums(s, first, count, mean, [&](int64_t i, int64_t) { return x[i]; });
+    for (int64_t j = 0; j < count; ++j) mean[j] /= n;
+    column_sums(s, first, count, var, [&](int64_t i, int64_t j) {
+      return (x[i] - mean[j]) * (x[i] - mean[j]);
+    });
+    T scale[kBlock], shift[kBlock];
+    for (int64_t j = 0; j < count; ++j) {
+      var[j] /= n;
+      scale[j] = (weight == nullptr ? T(1) : weight[first + j]) / std::sqrt(var[j] + eps);
+      shift[j] = bias == nullptr ? T(0) : bias[first + j];
+    }
+    column_write(s, first, count, out, [&](int64_t i, int64_t j) {
+      return (x[i] - mean[j]) * scale[j] + shift[j];
+    });
+  });
+}
+
+template <class T>
+void columns_backward(const ChannelShape& s, const T* g, const T* x, const T* weight,
+                      const T* mean_, const T* var, T eps, T* gx, T* gw, T* gb) {
+  const T n = static_cast<T>(s.batch);
+  for_blocks(s, [&](int64_t first, int64_t count) {
+    const T* mean = mean_ + first;
+    T total[kBlock], dot[kBlock], scale[kBlock], slope[kBlock];
+    column_sums(s, first, count, total, [&](int64_t i, int64_t) { return g[i]; });
+    column_sums(s, first, count, dot, [&](int64_t i, int64_t j) {
+      return g[i] * (x[i] - mean[j]);
+    });
+    for (int64_t j = 0; j < count; ++j) {
+      const T rstd = T(1) / std::sqrt(var[first + j] + eps);
+      if (gw != nullptr) gw[first + j] = dot[j] * rstd;
+      if (gb != nullptr) gb[first + j] = total[j];
+      scale[j] = (weight == nullptr ? T(1) : weight[first + j]) * rstd;
+      slope[j] = dot[j] * rstd * rstd / n;
+      total[j] /= n;
+    }
+    if (gx == nullptr) return;
+    column_write(s, first, count, gx, [&](int64_t i, int64_t j) {
+      return scale[j] * (g[i] - total[j] - (x[i] - mean[j]) * slope[j]);
+    });
+  });
+}
+
 template <class T>
 void channels(ChannelShape s, const T* x, const T* weight, const T* bias, T eps, T* out, T* mean,
               T* var) {
+  if (s.size == 1) return columns(s, x, weight, bias, eps, out, mean, var);
   const T n = static_cast<T>(s.batch * s.size);
   for_rows(s.channels, s.batch * s.size, [&](int64_t c) {
     const T center = channel_sum<T>(s, c, [&](int64_t i) { return x[i]; }) / n;
@@ -145,6 +228,7 @@ void channels(ChannelShape s, const T* x, const T* weight, const T* bias, T eps,
 template <class T>
 void channels_backward(ChannelShape s, const T* g, const T* x, const T* weight, const T* mean,
                        const T* var, T eps, T* gx, T* gw, T* gb) {
+  if (s.size == 1) return columns_backward(s, g, x, weight, mean, var, eps, gx, gw, gb);
   const T n = static_cast<T>(s.batch * s.size);
   for_rows(s.channels, s.batch * s.size, [&](int64_t c) {
     const T center = mean[c], rstd = T(1) / std::sqrt(var[c] + eps);

@@ -19,6 +19,7 @@ from rushlight.backend.common import address
 from rushlight.backend.strided import memory_of
 from rushlight.devices import device
 from rushlight.size import Size
+from rushlight.size import wrap as wrap_dim
 
 __all__ = ["Size", "Tensor"]
 
@@ -53,7 +54,7 @@ class Tensor(Variable):
         return cls._wrap(np.array(data._array if isinstance(data, Tensor) else data, kind))
 
     # A tensor over an array, outside of any graph.
-    _wrap: Callable[[Any], Tensor] = staticmethod(wrap)  # type: ignore[assignment]
+    _wrap: Callable[[Any], Tensor] = staticmethod(wrap)
 
     # ---- Data ----
 
@@ -85,7 +86,7 @@ class Tensor(Variable):
         """The shape, or the size of dimension `dim`."""
         if dim is None:
             return self.shape
-        return self._array.shape[_checked_dim(dim, self.ndim)]
+        return self._array.shape[wrap_dim(dim, self.ndim, scalar=False)]
 
     def numel(self) -> int:
         """The number of elements."""
@@ -119,12 +120,6 @@ class Tensor(Variable):
         """Bytes of all elements."""
         return self._array.nbytes  # type: ignore[no-any-return]
 
-    def stride(self, dim: int | None = None) -> Any:
-        """The steps, in elements, from one index to the next, of all dimensions or of `dim`."""
-        size = self._array.itemsize
-        strides = tuple(s // size for s in self._array.strides)
-        return strides if dim is None else strides[_checked_dim(dim, self.ndim)]
-
     def data_ptr(self) -> int:
         """The address of the first element."""
         return address(self._array)
@@ -132,10 +127,6 @@ class Tensor(Variable):
     def storage_offset(self) -> int:
         """The position of the first element in the memory that it belongs to, in elements."""
         return memory_of(self._array)[2]
-
-    def is_contiguous(self) -> bool:
-        """Whether the elements lie in memory without gaps, the last dimension fastest."""
-        return self._array.flags.c_contiguous  # type: ignore[no-any-return]
 
     def is_floating_point(self) -> bool:
         """Whether the element type is floating."""
@@ -319,6 +310,9 @@ class Tensor(Variable):
         max: Callable[..., Any]
         min: Callable[..., Any]
 
+        is_contiguous: Callable[..., bool]
+        stride: Callable[..., Any]
+
         def __getattr__(self, name: str) -> Callable[..., Tensor]: ...
         def __getitem__(self, index: Any) -> Tensor: ...
         def __setitem__(self, index: Any, value: Any) -> None: ...
@@ -343,15 +337,6 @@ class Tensor(Variable):
         def __le__(self, other: Any) -> Tensor: ...
         def __gt__(self, other: Any) -> Tensor: ...
         def __ge__(self, other: Any) -> Tensor: ...
-
-
-def _checked_dim(dim: int, ndim: int) -> int:
-    if not -ndim <= dim < ndim:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-max(ndim, 1)}, "
-            f"{max(ndim, 1) - 1}], but got {dim})"
-        )
-    return dim
 
 
 set_tensor(Tensor)

@@ -15,18 +15,26 @@ from typing import Any
 
 from rushlight import errors
 from rushlight.autograd.grad_mode import INFERENCE, state
-from rushlight.autograd.node import AccumulateGrad, Edge, Node, fill_in
+from rushlight.autograd.node import AccumulateGrad, Edge, ManyOutputs, Node, fill_in
 from rushlight.autograd.site import here
 from rushlight.autograd.site import text as place
 from rushlight.backend.strided import layout_of
 
-__all__ = ["AsStridedBackward0", "CopySlices", "check_in_place", "creation", "edge_of", "rebase"]
+__all__ = [
+    "CUSTOM",
+    "AsStridedBackward0",
+    "CopySlices",
+    "check_in_place",
+    "creation",
+    "edge_of",
+    "rebase",
+]
 
 # What a tensor's `_view` holds: its base, the version at which its edge was right, and, where the
 # view must not be changed in place, the kind of its making: see `_REASONS`.
 View = tuple[Any, int, "str | None"]
 
-_NO_GRAD, _INFERENCE, _SEVERAL, _CUSTOM = "no_grad", "inference", "several", "custom"
+_NO_GRAD, _INFERENCE, _SEVERAL, CUSTOM = "no_grad", "inference", "several", "custom"
 
 _AMBIGUOUS = (
     "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your "
@@ -41,7 +49,7 @@ _REASONS = {
         "allow the output views to be modified inplace. You should replace the inplace operation "
         "by an out-of-place one."
     ),
-    _CUSTOM: (
+    CUSTOM: (
         "This view was created inside a custom Function (or because an input was returned as-is) "
         "and the autograd logic to handle view+inplace would override the custom backward "
         "associated with the custom Function, leading to incorrect gradients. This behavior is "
@@ -119,7 +127,7 @@ def _forbidden(tensor: Any, made: str, indirect: bool) -> RuntimeError:
     edge = tensor._edge
     tracked = edge is not None and type(edge[0]) is not AccumulateGrad
     if tracked:
-        name = edge[0].name().removesuffix("Backward0")
+        name = edge[0].name().removesuffix("0").removesuffix("Backward")
         words = f"Output {edge[1]} of {name} is a view"
     else:
         words = f"A view was created in {'inference' if made == _INFERENCE else 'no_grad'} mode"
@@ -200,7 +208,8 @@ class CopySlices(Node):
         """The gradients of the base and of the operation's other inputs."""
         own, part, node = self.saved
         inside = kernels.strided_take(g, own, part)
-        gradients = node.backward(kernels, inside, self._inner_edges(edges), keep)
+        given = [inside] if isinstance(node, ManyOutputs) else inside
+        gradients = node.backward(kernels, given, self._inner_edges(edges), keep)
         return self._joined(kernels, g, gradients, edges)
 
     def backward_recorded(
@@ -224,7 +233,8 @@ class CopySlices(Node):
 
         inside = ops.strided_take(g, own, part)
         inner = self._inner_edges(edges)
-        gradients = node.backward_recorded(ops, inside, inner, keep, restored)
+        given = [inside] if isinstance(node, ManyOutputs) else inside
+        gradients = node.backward_recorded(ops, given, inner, keep, restored)
         return self._joined(ops, g, gradients, edges)
 
     def _inner_edges(self, edges: tuple[Edge | None, ...]) -> tuple[Edge | None, ...]:

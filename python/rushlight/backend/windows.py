@@ -19,7 +19,6 @@ __all__ = [
     "resampled",
     "resampled_sum",
     "rows_at",
-    "rows_sum",
     "windows",
     "windows_sum",
 ]
@@ -166,11 +165,3 @@ def resampled_sum(
 def rows_at(x: Array, index: Array) -> Array:
     """``x[index]`` for integers of any shape."""
     return x[index, ...]
-
-
-def rows_sum(g: Array, shape: Sequence[int], index: Array) -> Array:
-    """Zeros of `shape` with `g` added at the rows `index`: the gradient of `rows_at`."""
-    xp = namespace(g)
-    out = xp.zeros(tuple(shape), g.dtype)
-    xp.add.at(out, index, g)
-    return out

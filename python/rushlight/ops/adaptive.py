@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.ops import creation
+from rushlight.ops import ranges
 from rushlight.ops._registry import composed
 from rushlight.ops.pooling import gathered_by_plane
 from rushlight.ops.spatial import resampled
@@ -91,7 +91,7 @@ def _greatest(x: Tensor, n: int, taps: list[np.ndarray]) -> Tensor:
     The first of equals, or of nans, in the order of memory: so the last dimension goes first.
     """
     values, sizes = x.detach(), x.shape[-n:]
-    places = creation.arange(math.prod(sizes), device=x.device).reshape(sizes).expand(*x.shape)
+    places = ranges.arange(math.prod(sizes), device=x.device).reshape(sizes).expand(*x.shape)
     for dim, index in reversed(list(enumerate(taps, x.dim() - n))):
         count, width = index.shape
         values, places = (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import product
 
 from rushlight.dtypes import int64
-from rushlight.ops import creation
+from rushlight.ops import ranges
 from rushlight.ops._registry import composed
 from rushlight.ops.choice import where
 from rushlight.ops.joining import stack
@@ -225,7 +225,7 @@ def _centers(n: int, align_corners: bool, like: Tensor) -> Tensor:
     """`n` coordinates in [-1, 1]: from end to end, or the centers of `n` equal parts."""
     if n <= 1:
         return like.new_zeros(n)
-    ends = creation.linspace(-1, 1, n, dtype=like.dtype, device=like.device)
+    ends = ranges.linspace(-1, 1, n, dtype=like.dtype, device=like.device)
     return ends if align_corners else ends * ((n - 1) / n)
 
 

@@ -51,6 +51,29 @@ def silu_backward(g: Tensor, x: Tensor) -> Tensor:
     return g * (s * (1 + x * (1 - s)))
 
 
+@op(input=lambda K, g, input: K.mish_backward(g, input), method=False)
+def mish(input: Tensor) -> Tensor:
+    """Elementwise ``input * tanh(softplus(input))`` (Misra 2019)."""
+
+
+@composed(method=False)
+def mish_backward(g: Tensor, x: Tensor) -> Tensor:
+    """The gradient of `mish`."""
+    t = softplus(x).tanh()
+    return g * (t + x * (1 - t * t) * sigmoid(x))
+
+
+@op(input=lambda K, g, input: K.hardswish_backward(g, input), method=False)
+def hardswish(input: Tensor) -> Tensor:
+    """Elementwise ``input * min(max(input + 3, 0), 6) / 6``; at -3 and 3 the parabola's slope."""
+
+
+@composed(method=False)
+def hardswish_backward(g: Tensor, x: Tensor) -> Tensor:
+    """The gradient of `hardswish`."""
+    return where(x < -3, 0.0, where(x <= 3, g * (x / 3 + 0.5), g))
+
+
 @op(
     input=lambda K, g, input, slope: K.leaky_relu_backward(g, input, slope),
     method=False,
@@ -73,7 +96,8 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
 @composed(method=False)
 def elu_backward(g: Tensor, x: Tensor, alpha: float) -> Tensor:
     """The gradient of `elu`."""
-    return where(x <= 0, g * alpha * x.exp(), g)
+    # Where x is large, exp(x) would be infinite, and the derivative of what is not chosen NaN.
+    return where(x <= 0, g * alpha * x.clamp(max=0).exp(), g)
 
 
 @op(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rushlight.dtypes import iinfo, int64
-from rushlight.ops import creation
+from rushlight.ops import ranges
 from rushlight.ops._registry import composed, op
 from rushlight.ops.spatial import constant_pad_nd, windows
 from rushlight.tensor import Tensor
@@ -241,7 +241,7 @@ def _max_of_planes(x: Tensor, sizes: Geometry, ceil: bool) -> tuple[Tensor, Tens
     for n, k, s, p, d, count in zip(size, kernel, stride, padding, dilation, counts, strict=True):
         frame.append((p, max((count - 1) * s + d * (k - 1) + 1 - n - p, -n)))
     pad = (*frame[1], *frame[0])
-    places = creation.arange(math.prod(size), device=x.device).reshape(1, 1, *size)
+    places = ranges.arange(math.prod(size), device=x.device).reshape(1, 1, *size)
     least = iinfo(x.dtype).min
     values, places = (
         windows(constant_pad_nd(t, pad, fill), kernel, stride, dilation).flatten(2, 3)

@@ -27,6 +27,7 @@ __all__ = [
     "matmul",
     "max_pool2d",
     "max_pool2d_backward",
+    "rows_sum",
 ]
 
 Pair = tuple[int, int]
@@ -345,3 +346,13 @@ def avg_pool2d_backward(
     for _, view in _taps(frame, output, kernel_size, stride, (1, 1)):
         view += share
     return K.copy(inside).reshape(tuple(x_shape))
+
+
+# ---- Tables ----
+
+
+def rows_sum(g: Any, shape: Sequence[int], index: Any) -> Any:
+    """Zeros of `shape` with `g` added at the rows `index`: the gradient of `rows_at`."""
+    out = full(tuple(shape), 0, g.dtype)
+    cp.add.at(out, index, g)
+    return out

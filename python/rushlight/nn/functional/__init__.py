@@ -5,6 +5,7 @@
 from typing import TYPE_CHECKING, Any
 
 from rushlight import ops
+from rushlight.autograd.autocast import NAMES, casting
 
 from ._activation import *
 from ._adaptive import *
@@ -37,10 +38,10 @@ if TYPE_CHECKING:
     from rushlight.ops.conv import conv_transpose1d as conv_transpose1d
     from rushlight.ops.conv import conv_transpose2d as conv_transpose2d
     from rushlight.ops.conv import conv_transpose3d as conv_transpose3d
-    from rushlight.ops.distance import bilinear as bilinear
-    from rushlight.ops.distance import cosine_similarity as cosine_similarity
-    from rushlight.ops.distance import pairwise_distance as pairwise_distance
-    from rushlight.ops.distance import pdist as pdist
+    from rushlight.ops.distances import bilinear as bilinear
+    from rushlight.ops.distances import cosine_similarity as cosine_similarity
+    from rushlight.ops.distances import pairwise_distance as pairwise_distance
+    from rushlight.ops.distances import pdist as pdist
     from rushlight.ops.linalg import linear as linear
     from rushlight.ops.nn import gelu as gelu
     from rushlight.ops.nn import sigmoid as sigmoid
@@ -61,6 +62,10 @@ _OPS = (
     "pixel_unshuffle", "prelu", "relu_", "rrelu_", "selu_", "sigmoid", "softplus", "softshrink",
     "tanh", "threshold_",
 )  # fmt: skip
+
+
+# Inside of autocast these cast their operands, and the operations they are made of do not.
+globals().update({name: casting(globals()[name]) for name in NAMES & globals().keys()})
 
 
 def __getattr__(name: str) -> Any:

@@ -43,10 +43,6 @@ def _overwrite(input: Tensor, function: Callable[..., Tensor], *args: Any) -> Te
     return input.copy_(function(input.clone(), *args))
 
 
-def _hard(function: Callable[[Tensor], Tensor], input: Tensor, inplace: bool) -> Tensor:
-    return _overwrite(input, function) if inplace else function(input)
-
-
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """``max(x, 0)``; the gradient at 0 is 0."""
     return input.relu_() if inplace else ops.relu(input)
@@ -152,7 +148,7 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """``x tanh(softplus(x))``."""
-    return _hard(lambda x: x * ops.tanh(ops.softplus(x)), input, inplace)
+    return _overwrite(input, ops.mish) if inplace else ops.mish(input)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
@@ -163,12 +159,14 @@ def logsigmoid(input: Tensor) -> Tensor:
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """``min(max(x + 3, 0), 6) / 6``."""
-    return _hard(lambda x: relu6(x + 3.0) / 6.0, input, inplace)
+    if inplace:
+        return _overwrite(input, hardsigmoid)
+    return relu6(input + 3.0) / 6.0
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """``x min(max(x + 3, 0), 6) / 6``."""
-    return _hard(lambda x: x * relu6(x + 3.0) / 6.0, input, inplace)
+    return _overwrite(input, ops.hardswish) if inplace else ops.hardswish(input)
 
 
 def softsign(input: Tensor) -> Tensor:

@@ -68,13 +68,17 @@ def _extended(x: Tensor, dim: int, widths: tuple[int, int], mode: str) -> Tensor
     position = _MODES[mode][0]
     if mode == "circular":  # what is cut off does not come back at the other end
         x, size = inside, inside.shape[dim]
-    parts = [
-        ops.resampled(x, dim, position(np.arange(low, high), size)[:, None], None)
-        for low, high in ((-before, 0), (size, size + after))
-    ]
-    parts.insert(1, inside)
-    present = [part for part in parts if part.shape[dim]]
-    return present[0] if len(present) == 1 else ops.cat(present, dim)
+    edges = (np.arange(-before, 0), np.arange(size, size + after))
+    parts = [_taken(x, dim, position(edge, size)) for edge in edges if len(edge)]
+    parts.insert(before > 0, inside)
+    return inside if len(parts) == 1 else ops.cat(parts, dim)
+
+
+def _taken(x: Tensor, dim: int, places: Positions) -> Tensor:
+    """The slices of `x` at `places`, through the narrowest view that has them all."""
+    first, last = int(places.min()), int(places.max())
+    near = x.narrow(dim, first, last + 1 - first)
+    return ops.resampled(near, dim, (places - first)[:, None], None)
 
 
 def _check_reflection(x: Tensor, dim: int, widths: tuple[int, int]) -> None:
