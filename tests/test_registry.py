@@ -96,6 +96,11 @@ def test_every_op_has_a_case() -> None:
     assert sorted(set(ops.names()) - covered) == []
 
 
+def test_no_module_hides_an_op() -> None:
+    """``ops.name`` would be the module, which second derivatives would call."""
+    assert sorted({source.stem for source in SOURCES} & set(ops.names())) == []
+
+
 def test_every_case_has_an_op() -> None:
     assert sorted({case.op for case in CASES} - set(ops.names())) == []
 

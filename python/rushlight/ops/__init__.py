@@ -47,12 +47,12 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     random,
     ranges,
     rearrange,
-    recurrence,
     recurrent,
     reduction,
     rounding,
     scan,
     scattering,
+    sequences,
     shape,
     shuffling,
     sorting,
@@ -110,12 +110,12 @@ if TYPE_CHECKING:
     from rushlight.ops.random import *  # noqa: F403
     from rushlight.ops.ranges import *  # noqa: F403
     from rushlight.ops.rearrange import *  # noqa: F403
-    from rushlight.ops.recurrence import *  # noqa: F403
     from rushlight.ops.recurrent import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
     from rushlight.ops.rounding import *  # noqa: F403
     from rushlight.ops.scan import *  # noqa: F403
     from rushlight.ops.scattering import *  # noqa: F403
+    from rushlight.ops.sequences import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
     from rushlight.ops.shuffling import *  # noqa: F403
     from rushlight.ops.sorting import *  # noqa: F403

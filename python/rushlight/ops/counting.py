@@ -149,10 +149,10 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     if weights is not None and weights.shape != input.shape:
         raise RuntimeError("weights should be 1-d and have the same length as input")
-    K = kernels_of(x)
     if weights is None or x.size == 0:
-        return Tensor._wrap(K.bincount(x, None, minlength))
+        return Tensor._wrap(kernels_of(x).bincount(x, None, minlength))
     w = weights._array
+    K = kernels_of(x, w)
     w = w if w.dtype == np.float32 else K.cast(w, np.dtype(np.float64))
     return Tensor._wrap(K.bincount(x, w, minlength))
 
