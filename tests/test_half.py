@@ -55,6 +55,14 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {
     "softmax of columns": lambda t, x: t.softmax(x, 0),
     "log_softmax": lambda t, x: t.log_softmax(x, 1),
     "logsumexp": lambda t, x: t.logsumexp(x, -1),
+    "nanmean": lambda t, x: t.nanmean(x, 0),
+    "cumsum": lambda t, x: x.cumsum(1),
+    "cumprod": lambda t, x: x.cumprod(0),
+    "logcumsumexp": lambda t, x: x.logcumsumexp(-1),
+    "cummax": lambda t, x: x.cummax(1)[0],
+    "sort": lambda t, x: x.sort(0)[0],
+    "topk": lambda t, x: x.topk(2)[0],
+    "median": lambda t, x: x.median(-1)[0],
 }
 
 

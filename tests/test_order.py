@@ -339,3 +339,10 @@ def test_errors(call: Any, kind: Any, words: str) -> None:
 def test_errors_are_those_of_pytorch(call: Any, kind: Any, words: str, torch: Any) -> None:
     with pytest.raises(kind, match="^" + re.escape(words)):
         call(torch)
+
+
+def test_running_extremes_refuse_what_they_cannot_order() -> None:
+    x = rushlight.tensor([1, 2]).to(rushlight.uint64)
+    for name in ("cummax", "cummin"):
+        with pytest.raises(NotImplementedError, match=f"\"{name}\" not implemented for 'UInt64'"):
+            getattr(x, name)(0)
