@@ -254,6 +254,8 @@ for label, op, reference, run in [
 ]:  # fmt: skip
     domain = signed(0.2, 1) if op == "renorm" else distinct
     case(op, reference, (((3, 4),),), domain, run=run, label=label)
+case("norm", lambda x: np.linalg.norm(x, "nuc"), (((3, 4),),), kwargs={"p": "nuc"},
+     torch=None)  # fmt: skip  # of equal rows, of the broadcast layout, any basis is as good
 for p in (0, 0.5, -math.inf):
     case("norm", lambda x, p=p: np.linalg.norm(x, p, 1), (((3, 4),),), kwargs={"p": p, "dim": 1},
          smooth=p != 0, torch="" if p else None)  # fmt: skip

@@ -300,7 +300,6 @@ REFUSED: dict[str, Any] = {
     "pin_memory": lambda: rushlight.ones(1, pin_memory=True),
     "sparse_grad": lambda: rushlight.ones(1).gather(0, rushlight.tensor([0]), sparse_grad=True),
     "complex": lambda: rushlight.tensor([1j]),
-    "nuclear norm": lambda: rushlight.ones(2, 2).norm("nuc"),
     "another device": lambda: rushlight.ones(1, device="meta"),
 }
 

@@ -13,11 +13,8 @@ from rushlight.ops._matrices import check_matrices, check_square
 from rushlight.ops.choice import where
 from rushlight.ops.inverses import linalg_inv_ex
 from rushlight.ops.matrices import tolerances
-from rushlight.ops.norms import as_floating, vector_norm
-from rushlight.size import wrap
+from rushlight.ops.norms import Order, as_floating, matrix_norm, vector_norm
 from rushlight.tensor import Tensor
-
-Order = int | float | str
 
 
 @takes_out
@@ -57,65 +54,6 @@ def norm(
     if isinstance(ord, str) or (A.ndim if dims is None else len(dims)) == 2:
         return matrix_norm(A, ord, (-2, -1) if dims is None else dims, keepdim, dtype=dtype)
     return vector_norm(A, ord, dims, keepdim, dtype=dtype)
-
-
-@takes_out
-def matrix_norm(
-    A: Tensor,
-    ord: Order = "fro",
-    dim: Sequence[int] = (-2, -1),
-    keepdim: bool = False,
-    *,
-    dtype: DType | None = None,
-) -> Tensor:
-    """The norm of matrices.
-
-    Args:
-        A: ``(..., m, n)``, floating.
-        ord: 'fro': the root of the sum of squares; 'nuc': the sum of the singular values; 2 and
-            -2: the greatest and the least of them; inf and -inf: of the sums of sizes over a
-            row; 1 and -1: over a column.
-        dim: the dimensions of the rows and of the columns.
-        keepdim: keep reduced dimensions with size 1.
-        dtype: convert the elements first.
-
-    Raises:
-        RuntimeError: for another type, order, or number of dimensions.
-    """
-    A = as_floating("linalg.matrix_norm", A, dtype)
-    check_matrices("linalg.matrix_norm", A)
-    dims = (dim,) if isinstance(dim, int) else tuple(dim)
-    if len(dims) != 2:
-        raise RuntimeError(
-            f"linalg.matrix_norm: dim must be a 2-tuple. Got {' '.join(map(str, dims))}"
-        )
-    row, column = (wrap(d, A.ndim) for d in dims)
-    if row == column:
-        raise RuntimeError(
-            f"linalg.matrix_norm: dims must be different. Got ({dims[0]}, {dims[1]})"
-        )
-    if ord == "fro":
-        return vector_norm(A, 2, (row, column), keepdim)
-    if ord == "nuc" or ord in (2, -2):
-        values = svdvals(
-            A.permute(*(d for d in range(A.ndim) if d not in (row, column)), row, column)
-        )
-        result = values.sum(-1) if ord == "nuc" else _extreme(values, ord, -1)
-        if keepdim:
-            for d in sorted((row, column)):
-                result = result.unsqueeze(d)
-        return result
-    if isinstance(ord, str) or abs(ord) not in (1, math.inf):
-        text = ord if isinstance(ord, str) else f"{ord:g}"
-        raise RuntimeError(f"linalg.matrix_norm: Order {text} not supported.")
-    summed, kept = (row, column) if abs(ord) == 1 else (column, row)
-    sums = vector_norm(A, 1, summed, True)
-    result = _extreme(sums, ord, kept, True)
-    return result if keepdim else result.squeeze((row, column))
-
-
-def _extreme(x: Tensor, ord: Any, dim: int, keepdim: bool = False) -> Tensor:
-    return x.amax(dim, keepdim) if ord > 0 else x.amin(dim, keepdim)
 
 
 @takes_out

@@ -1,17 +1,22 @@
-"""Norms of vectors."""
+"""Norms of vectors and of matrices."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argument's name
 from rushlight.ops._destination import takes_out
+from rushlight.ops._matrices import check_matrices
 from rushlight.ops._registry import op
 from rushlight.ops._words import legacy_name, type_name
+from rushlight.ops.orthogonal import linalg_svdvals
 from rushlight.ops.reduction import Dims, for_each
 from rushlight.size import wrap
 from rushlight.tensor import Tensor
+
+Order = int | float | str
 
 
 def _p_norm(K: Any, input: Any, p: float, dim: Dims, keepdim: bool) -> Any:
@@ -144,3 +149,65 @@ def _check_identity(x: Tensor, ord: float, dim: Dims) -> None:
         f"{next(d for d in _reduced(dim, x.ndim) if x.shape[d] == 0)} because this dimension is "
         "empty and the operation does not have an identity"
     )
+
+
+# ---- Matrices ----
+
+
+@takes_out
+def matrix_norm(
+    A: Tensor,
+    ord: Order = "fro",
+    dim: Sequence[int] = (-2, -1),
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+) -> Tensor:
+    """The norm of matrices.
+
+    Args:
+        A: ``(..., m, n)``, floating.
+        ord: 'fro': the root of the sum of squares; 'nuc': the sum of the singular values; 2 and
+            -2: the greatest and the least of them; inf and -inf: of the sums of sizes over a
+            row; 1 and -1: over a column.
+        dim: the dimensions of the rows and of the columns.
+        keepdim: keep reduced dimensions with size 1.
+        dtype: convert the elements first.
+
+    Raises:
+        RuntimeError: for another type, order, or number of dimensions.
+    """
+    A = as_floating("linalg.matrix_norm", A, dtype)
+    check_matrices("linalg.matrix_norm", A)
+    dims = (dim,) if isinstance(dim, int) else tuple(dim)
+    if len(dims) != 2:
+        raise RuntimeError(
+            f"linalg.matrix_norm: dim must be a 2-tuple. Got {' '.join(map(str, dims))}"
+        )
+    row, column = (wrap(d, A.ndim) for d in dims)
+    if row == column:
+        raise RuntimeError(
+            f"linalg.matrix_norm: dims must be different. Got ({dims[0]}, {dims[1]})"
+        )
+    if ord == "fro":
+        return vector_norm(A, 2, (row, column), keepdim)
+    if ord == "nuc" or ord in (2, -2):
+        values = linalg_svdvals(
+            A.permute(*(d for d in range(A.ndim) if d not in (row, column)), row, column)
+        )
+        result = values.sum(-1) if ord == "nuc" else _extreme(values, ord, -1)
+        if keepdim:
+            for d in sorted((row, column)):
+                result = result.unsqueeze(d)
+        return result
+    if isinstance(ord, str) or abs(ord) not in (1, math.inf):
+        text = ord if isinstance(ord, str) else f"{ord:g}"
+        raise RuntimeError(f"linalg.matrix_norm: Order {text} not supported.")
+    summed, kept = (row, column) if abs(ord) == 1 else (column, row)
+    sums = vector_norm(A, 1, summed, True)
+    result = _extreme(sums, ord, kept, True)
+    return result if keepdim else result.squeeze((row, column))
+
+
+def _extreme(x: Tensor, ord: Any, dim: int, keepdim: bool = False) -> Tensor:
+    return x.amax(dim, keepdim) if ord > 0 else x.amin(dim, keepdim)

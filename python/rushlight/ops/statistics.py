@@ -12,7 +12,7 @@ from rushlight.ops._keywords import numpy_keywords
 from rushlight.ops._registry import composed, op
 from rushlight.ops.choice import where
 from rushlight.ops.linalg import matmul
-from rushlight.ops.norms import vector_norm
+from rushlight.ops.norms import matrix_norm, vector_norm
 from rushlight.ops.pointwise import Number
 from rushlight.ops.reduction import Dims, elements, for_each, mean
 from rushlight.size import wrap
@@ -262,17 +262,18 @@ def norm(
 
     Args:
         input: of a floating type.
-        p: any number, or ``"fro"`` for 2.
+        p: any number, ``"fro"`` for 2, or ``"nuc"`` for the sum of a matrix' singular values.
         dim: a dimension, several, or None for all.
         keepdim: keep reduced dimensions with size 1.
         dtype: convert the elements first.
 
     Raises:
-        NotImplementedError: for ``"nuc"``.
-        RuntimeError: for another type or word, and for the extremes of nothing.
+        RuntimeError: for another type or word, for ``"nuc"`` of other than two dimensions, and for
+            the extremes of nothing.
     """
     if p == "nuc":
-        raise NotImplementedError(f"norm(): p={p!r} is not supported")
+        dims = range(input.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+        return matrix_norm(input, "nuc", tuple(dims), keepdim, dtype=dtype)
     if isinstance(p, str) and p != "fro":
         raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
     if isinstance(p, Tensor):
