@@ -13,7 +13,7 @@ from rushlight.ops._matrices import check_matrices, check_square
 from rushlight.ops.choice import where
 from rushlight.ops.inverses import linalg_inv_ex
 from rushlight.ops.matrices import tolerances
-from rushlight.ops.norms import Order, as_floating, matrix_norm, vector_norm
+from rushlight.ops.norms import Order, matrix_norm, vector_norm
 from rushlight.tensor import Tensor
 
 
