@@ -56,6 +56,11 @@ class Shape(tuple[int, ...]):
 
     __hash__ = tuple.__hash__
 
+    def of(self, sizes: Sequence[int]) -> Shape:
+        """The shape of as many samples with other sizes."""
+        full = (self.level.size, *sizes)
+        return Shape(self.full.of(full) if isinstance(self.full, Shape) else full, self.level)
+
     def inserted(self, size: int, at: int = 0) -> Shape:
         """The shape with one more size, for each sample."""
         return Shape(inserted(self.full, size, at + 1), self.level)
@@ -152,8 +157,8 @@ class Batched:
     def _of(self, full: Array) -> Batched:
         return Batched(full, self.level)
 
-    def view(self) -> Batched:
-        return self._of(self.full.view())
+    def view(self, dtype: Any = None) -> Batched:
+        return self._of(self.full.view() if dtype is None else self.full.view(dtype))
 
     def copy(self) -> Batched:
         return self._of(self.full.copy())
