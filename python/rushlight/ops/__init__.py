@@ -18,6 +18,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     correlation,
     counting,
     creation,
+    ctc,
     distances,
     elimination,
     exponential,
@@ -46,6 +47,8 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     random,
     ranges,
     rearrange,
+    recurrence,
+    recurrent,
     reduction,
     rounding,
     scan,
@@ -78,6 +81,7 @@ if TYPE_CHECKING:
     from rushlight.ops.correlation import *  # noqa: F403
     from rushlight.ops.counting import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
+    from rushlight.ops.ctc import *  # noqa: F403
     from rushlight.ops.distances import *  # noqa: F403  # noqa: F403
     from rushlight.ops.elimination import *  # noqa: F403
     from rushlight.ops.exponential import *  # noqa: F403
@@ -106,6 +110,8 @@ if TYPE_CHECKING:
     from rushlight.ops.random import *  # noqa: F403
     from rushlight.ops.ranges import *  # noqa: F403
     from rushlight.ops.rearrange import *  # noqa: F403
+    from rushlight.ops.recurrence import *  # noqa: F403
+    from rushlight.ops.recurrent import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
     from rushlight.ops.rounding import *  # noqa: F403
     from rushlight.ops.scan import *  # noqa: F403
