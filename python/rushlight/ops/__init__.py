@@ -16,6 +16,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     conv,
     copies,
     correlation,
+    counting,
     creation,
     ctc,
     distances,
@@ -50,12 +51,15 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     recurrent,
     reduction,
     rounding,
+    scan,
     scattering,
     shape,
     shuffling,
+    sorting,
     spatial,
     special,
     stacking,
+    statistics,
     strided,
     trigonometry,
     variates,
@@ -75,6 +79,7 @@ if TYPE_CHECKING:
     from rushlight.ops.conv import *  # noqa: F403
     from rushlight.ops.copies import *  # noqa: F403
     from rushlight.ops.correlation import *  # noqa: F403
+    from rushlight.ops.counting import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
     from rushlight.ops.ctc import *  # noqa: F403
     from rushlight.ops.distances import *  # noqa: F403  # noqa: F403
@@ -109,12 +114,15 @@ if TYPE_CHECKING:
     from rushlight.ops.recurrent import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
     from rushlight.ops.rounding import *  # noqa: F403
+    from rushlight.ops.scan import *  # noqa: F403
     from rushlight.ops.scattering import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
     from rushlight.ops.shuffling import *  # noqa: F403
+    from rushlight.ops.sorting import *  # noqa: F403
     from rushlight.ops.spatial import *  # noqa: F403
     from rushlight.ops.special import *  # noqa: F403
     from rushlight.ops.stacking import *  # noqa: F403
+    from rushlight.ops.statistics import *  # noqa: F403
     from rushlight.ops.strided import *  # noqa: F403
     from rushlight.ops.trigonometry import *  # noqa: F403
     from rushlight.ops.variates import *  # noqa: F403
