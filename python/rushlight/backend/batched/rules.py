@@ -302,8 +302,12 @@ def _ndim_found(x: Array, indices: Sequence[Array | None]) -> int:
     """The dimensions of what index arrays find in a sample."""
     arrays = [i for i in indices if i is not None]
     taken = sum(i.ndim if i.dtype.kind == "b" else 1 for i in arrays)
-    return x.ndim - taken + max(  # type: ignore[no-any-return]
-        1 if i.dtype.kind == "b" else i.ndim for i in arrays
+    return (
+        x.ndim
+        - taken
+        + max(  # type: ignore[no-any-return]
+            1 if i.dtype.kind == "b" else i.ndim for i in arrays
+        )
     )
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from rushlight.backend.arrangement import *  # noqa: F403
 from rushlight.backend.common import *  # noqa: F403
-from rushlight.backend.ctc import *  # noqa: F403
 from rushlight.backend.counting import *  # noqa: F403
+from rushlight.backend.ctc import *  # noqa: F403
 from rushlight.backend.cuda.arrays import *  # noqa: F403
 from rushlight.backend.cuda.checks import *  # noqa: F403
 from rushlight.backend.cuda.loss import *  # noqa: F403
