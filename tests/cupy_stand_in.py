@@ -477,6 +477,7 @@ FUNCTIONS = (
     *("arccos", "clip", "cos", "multiply", "ones", "ones_like", "roll", "sin", "tile", "tril"),
     *("triu", "trunc", "where", "zeros", "zeros_like", "array", "take"),
     *("bincount", "isin", "lexsort", "logaddexp", "searchsorted", "take_along_axis"),
+    *("exp", "log", "isinf"),
 )
 
 

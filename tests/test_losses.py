@@ -137,7 +137,7 @@ def test_losses(torch: Any, name: str, call: Any, shapes: Any) -> None:
                 np.testing.assert_allclose(mine, theirs, 1e-8, 1e-10)
 
 
-# ---- CTC ----
+# ---- CTC: the ops ctc_alignments and ctc_alignments_backward ----
 
 LENGTHS = [((7, 5, 3), (3, 2, 3)), ((7, 7, 7), (3, 0, 1)), ((7, 2, 1), (3, 3, 2))]
 
