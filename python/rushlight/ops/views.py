@@ -460,7 +460,7 @@ def _view(input: Tensor, *size: Any, dtype: dtypes.dtype | None = None) -> Tenso
     if dtype is None and len(size) == 1 and isinstance(size[0], dtypes.dtype):
         dtype = size[0]
     if dtype is not None:
-        return reinterpreted(input, dtype.numpy)
+        return reinterpreted(input.detach(), dtype.numpy)
     if not size:
         raise TypeError("view() received an invalid combination of arguments - got ()")
     return view(input, *size)

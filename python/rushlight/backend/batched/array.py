@@ -215,7 +215,7 @@ class Batched:
         raise Unsupported("vmap: this operation has no form for a batch of samples")
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refused
-    __array__ = __array_function__ = _refused
+    __array__ = __array_function__ = __array_namespace__ = _refused
     __hash__ = object.__hash__
 
     def __getattr__(self, name: str) -> NoReturn:

@@ -14,6 +14,7 @@ from rushlight.backend.batched.lifted import (
     cannot_hold,
     each_sample,
     expanded,
+    full_of,
     is_at,
     level_of,
     lined_up,
@@ -222,17 +223,18 @@ def getitem(x: Batched, index: Any) -> Batched:
     return Batched(kernels_of(x.full).getitem(x.full, _within(index)), x.level)
 
 
-def _copy_for(x: Array, level: Level) -> Batched:
-    """A copy of all samples, to write into."""
-    full = expanded(x, level)
-    return Batched(kernels_of(full).copy(full), level)
+def _copy_for(x: Array, *written: Any) -> Array:
+    """A copy of all samples, at every level of what will be written into it."""
+    level = level_of(x, *written)
+    if level is None:
+        return kernels_of(x).copy(x)
+    below = [full_of(value, level) for value in written]
+    return Batched(_copy_for(expanded(x, level), *below), level)
 
 
 def replaced(x: Array, index: Any, indices: Any, value: Any) -> Array:
     """A copy of `x` with ``[index][indices] = value``."""
-    level = level_of(x, indices, value)
-    assert level is not None
-    out = _copy_for(x, level)
+    out = _copy_for(x, value, *(indices or ()))
     replaced_(out, index, indices, value)
     return out
 
@@ -249,7 +251,7 @@ def replaced_(x: Array, index: Any, indices: Any, value: Any) -> None:
         return
     if hasattr(value, "shape"):
         value = lined_up(without_leading_ones(value), level, region.ndim)
-    kernels_of(x.full).replaced_(x.full, _within(index), None, value)
+    kernels_of(x.full, value).replaced_(x.full, _within(index), None, value)
 
 
 def fill_(x: Array, value: Any) -> None:
@@ -263,7 +265,8 @@ def assign(out: Array, x: Any) -> None:
     assert level is not None
     if not is_at(out, level):
         raise cannot_hold("a copy")
-    kernels_of(out.full).assign(out.full, lined_up(x, level, out.ndim))
+    full = lined_up(x, level, out.ndim)
+    kernels_of(out.full, full).assign(out.full, full)
 
 
 def written_(x: Array, src: Array) -> None:
@@ -300,15 +303,10 @@ def _all_samples(indices: Sequence[Array | None], level: Level) -> tuple[Any, ..
 
 def _ndim_found(x: Array, indices: Sequence[Array | None]) -> int:
     """The dimensions of what index arrays find in a sample."""
-    arrays = [i for i in indices if i is not None]
-    taken = sum(i.ndim if i.dtype.kind == "b" else 1 for i in arrays)
-    return (
-        x.ndim
-        - taken
-        + max(  # type: ignore[no-any-return]
-            1 if i.dtype.kind == "b" else i.ndim for i in arrays
-        )
-    )
+    kinds = [(i.dtype.kind == "b", i.ndim) for i in indices if i is not None]
+    taken = sum(ndim if mask else 1 for mask, ndim in kinds)
+    common = max(1 if mask else ndim for mask, ndim in kinds)
+    return int(x.ndim - taken + common)
 
 
 def read_at(x: Array, indices: Sequence[Array | None]) -> Array:
@@ -317,16 +315,14 @@ def read_at(x: Array, indices: Sequence[Array | None]) -> Array:
     assert level is not None
     places = _all_samples(indices, level)
     if places is None:
-        return _read_each(x, indices)
+        return _read_each(x, tuple(indices))
     full = expanded(x, level)
     return Batched(kernels_of(full).read_at(full, places), level)
 
 
 def write_at(x: Array, indices: Sequence[Array | None], values: Any, accumulate: bool) -> Array:
     """A copy of `x` with ``[indices] = values`` or, with repeated places adding up, ``+=``."""
-    level = level_of(x, indices, values)
-    assert level is not None
-    out = _copy_for(x, level)
+    out = _copy_for(x, values, *indices)
     write_at_(out, indices, values, accumulate)
     return out
 
@@ -339,11 +335,11 @@ def write_at_(x: Array, indices: Sequence[Array | None], values: Any, accumulate
         raise cannot_hold("an indexed write")
     places = _all_samples(indices, level)
     if places is None:
-        _write_each(x, indices, values, accumulate)
+        _write_each(x, tuple(indices), values, accumulate)
         return
     if hasattr(values, "shape"):
         values = lined_up(without_leading_ones(values), level, _ndim_found(x, indices))
-    kernels_of(x.full).write_at_(x.full, places, values, accumulate)
+    kernels_of(x.full, values).write_at_(x.full, places, values, accumulate)
 
 
 _read_each = each_sample("read_at")
