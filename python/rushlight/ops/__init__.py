@@ -47,9 +47,9 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     random,
     ranges,
     rearrange,
-    recurrence,
     recurrent,
     reduction,
+    rnn,
     rounding,
     scan,
     scattering,
@@ -110,9 +110,9 @@ if TYPE_CHECKING:
     from rushlight.ops.random import *  # noqa: F403
     from rushlight.ops.ranges import *  # noqa: F403
     from rushlight.ops.rearrange import *  # noqa: F403
-    from rushlight.ops.recurrence import *  # noqa: F403
     from rushlight.ops.recurrent import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
+    from rushlight.ops.rnn import *  # noqa: F403
     from rushlight.ops.rounding import *  # noqa: F403
     from rushlight.ops.scan import *  # noqa: F403
     from rushlight.ops.scattering import *  # noqa: F403
