@@ -227,6 +227,7 @@ ndarray.__iadd__ = _inplace_add  # type: ignore[attr-defined]
 ndarray.__rmul__ = _operator(lambda x, y: y * x)  # type: ignore[attr-defined]
 ndarray.__rsub__ = _operator(lambda x, y: y - x)  # type: ignore[attr-defined]
 ndarray.__abs__ = _operator_1(abs)  # type: ignore[attr-defined]
+ndarray.__neg__ = _operator_1(operator.neg)  # type: ignore[attr-defined]
 ndarray.__array_namespace__ = lambda self: sys.modules["cupy"]  # type: ignore[attr-defined]
 
 
@@ -477,6 +478,7 @@ FUNCTIONS = (
     *("arccos", "clip", "cos", "multiply", "ones", "ones_like", "roll", "sin", "tile", "tril"),
     *("triu", "trunc", "where", "zeros", "zeros_like", "array", "take"),
     *("bincount", "isin", "lexsort", "logaddexp", "searchsorted", "take_along_axis"),
+    *("exp", "log", "isinf"),
 )
 
 

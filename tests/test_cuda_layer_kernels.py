@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from rushlight.backend import cpu
+from rushlight.ops._declaration import arguments, result_names, saved_names
+from rushlight.ops._registry import registry
 from tests.cuda_device import Device, cuda_device, values  # noqa: F401 - the fixture `device`
 
 ALL = (True, True, True)
@@ -62,3 +64,40 @@ def test_resampling_and_rows(device: Device) -> None:
     device.agree("rows_at", x, places)
     g = values((3, 2, 5, 3), "float64")
     device.agree("rows_sum", g, x.shape, places, tolerance=1e-12)
+
+
+def test_alignments(device: Device) -> None:
+    x, g = values((6, 3, 4), "float64"), values((3,), "float64", 1)
+    x -= np.log(np.exp(x).sum(-1, keepdims=True))
+    targets = np.array([[1, 1, 2], [3, 2, 1], [1, 2, 3]])
+    for sizes, counts in (([6, 4, 3], [3, 2, 0]), ([6, 2, 0], [1, 3, 0])):
+        given = (x, targets, np.array(sizes), np.array(counts), 0)
+        device.agree("ctc_alignments", *given, tolerance=1e-12)
+        results = cpu.ctc_alignments(*given)
+        device.agree("ctc_alignments_backward", g, *given, *results, tolerance=1e-11)
+
+
+@pytest.mark.parametrize("name", ["rnn_layer", "lstm_layer", "gru_layer"])
+def test_recurrent_layers(device: Device, name: str) -> None:
+    op = registry[name]
+    gates, states = {"rnn_layer": (1, 1), "lstm_layer": (4, 2), "gru_layer": (3, 1)}[name]
+    x, hidden = values((6, 3 * gates), "float64"), values((3, 3), "float64", 1)
+    weights = (values((3 * gates, 3), "float64", 2), values((3 * gates,), "float64", 3))
+    first = (x, *[hidden] * states, *weights)
+    if name == "lstm_layer":
+        first += (None,)
+    how = ((3, 2, 1), True, *(["tanh"] if name == "rnn_layer" else []))
+    theirs = op.forward(cpu, *first, *how)
+    mine = op.forward(device.kernels, *map(device.array, first), *how)
+    for a, b in zip(mine, theirs, strict=True):
+        device.check(a, b, 1e-12)
+    g = tuple(values(a.shape, "float64", 4) for a in theirs)
+    named = dict(zip(arguments(op), (*first, *how), strict=True))
+    named |= dict(zip(result_names(op), theirs, strict=True))
+    saved = [named[n] for n in saved_names(op)]
+    needs = (True, *[True] * states, True, True, False)
+    expected = op.joint(cpu, g, needs, *saved)
+    found = op.joint(device.kernels, tuple(map(device.array, g)), needs, *map(device.array, saved))
+    for a, b in zip(found, expected, strict=True):
+        if b is not None:
+            device.check(a, b, 1e-11)

@@ -258,3 +258,39 @@ def test_gradients_where_formulas_are_in_danger(
     arrays = [np.array(values) for values in points]
     case = Case(name, run, lambda _, *tensors: run(*tensors), None, (), ())
     check(Function(case, arrays, contiguous, rng), rng, name)
+
+
+# ---- Far from 0, and at 0 ----
+
+FAR = (0.0, 0.5, -1.0, 30.0, -30.0, 800.0, -800.0, 1e155, -1e155)
+# A power of a negative number has no derivative for its exponent, and PyTorch takes 0 for some.
+POWERS = ("pow", "float_power")
+POINTWISE = [c for c in ROWS if c.points and c.oracle is not None and c.op not in POWERS]
+
+
+def second_derivatives(library: Any, run: Callable[..., Any], arrays: Sequence[Array]) -> Any:
+    """Of the weighted sum of the results: for each input, and for the weights."""
+    leaves = [library.from_numpy(a.copy()).requires_grad_() for a in arrays]
+    weights = library.from_numpy(np.linspace(0.5, 1.5, arrays[0].size)).requires_grad_()
+    out = run(library if library is not rushlight else ops, *leaves)
+    grad, options = library.autograd.grad, {"allow_unused": True, "materialize_grads": True}
+    first = [g for g in grad(out, leaves, weights, create_graph=True, **options) if g.requires_grad]
+    if not first:
+        return []
+    slopes = [library.from_numpy(np.linspace(1.5, 0.5, arrays[0].size)) for _ in first]
+    return [g.detach().numpy() for g in grad(first, [*leaves, weights], slopes, **options)]
+
+
+@pytest.mark.parametrize("case", POINTWISE, ids=str)
+def test_second_derivatives_far_from_zero(case: Case, torch: Any) -> None:
+    """They are numbers wherever PyTorch's are: no branch that was not chosen makes them NaN."""
+    count = len(case.shapes[0])
+    grid = [np.ravel(a) for a in np.meshgrid(*[np.array(FAR)] * count, indexing="ij")]
+    try:
+        expected = second_derivatives(torch, case.oracle, grid)
+    except RuntimeError:
+        return  # PyTorch has no derivative
+    found = second_derivatives(rushlight, case.run, grid)
+    for mine, theirs in zip(found, expected, strict=False):
+        wrong = np.isfinite(theirs) & ~np.isfinite(mine)
+        assert not wrong.any(), [a[wrong] for a in grid]

@@ -1,4 +1,8 @@
-"""Recurrent layers, cells and packed sequences against PyTorch, to second order."""
+"""Recurrent layers, cells and packed sequences against PyTorch, to second order.
+
+The ops are `rnn_layer`, `lstm_layer` and `gru_layer`; `rnn_tanh_cell`, `rnn_relu_cell`,
+`lstm_cell` and `gru_cell` are single steps of them.
+"""
 
 from __future__ import annotations
 

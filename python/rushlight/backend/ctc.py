@@ -85,7 +85,7 @@ def ctc_alignments(
         alpha[t] = _log_sum(xp, before, _moved(xp, before, 1), over) + emitted[t]
     last = alpha[xp.maximum(input_lengths, 1) - 1, xp.arange(labels.shape[0])]
     ending = xp.where(_last_states(xp, target_lengths, labels.shape[1]), last, -math.inf)
-    top = xp.maximum(ending.max(1), xp.finfo(ending.dtype).min)  # finite, where nothing ends
+    top = xp.maximum(ending.max(1), np.finfo(ending.dtype).min)  # finite, where nothing ends
     loss = -xp.log(xp.exp(ending - top[:, None]).sum(1)) - top
     empty = xp.where(target_lengths == 0, 0.0, math.inf)
     loss = xp.where(input_lengths == 0, empty, loss).astype(log_probs.dtype, copy=False)

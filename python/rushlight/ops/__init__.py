@@ -49,10 +49,10 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     rearrange,
     recurrent,
     reduction,
+    rnn,
     rounding,
     scan,
     scattering,
-    sequences,
     shape,
     shuffling,
     sorting,
@@ -112,10 +112,10 @@ if TYPE_CHECKING:
     from rushlight.ops.rearrange import *  # noqa: F403
     from rushlight.ops.recurrent import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
+    from rushlight.ops.rnn import *  # noqa: F403
     from rushlight.ops.rounding import *  # noqa: F403
     from rushlight.ops.scan import *  # noqa: F403
     from rushlight.ops.scattering import *  # noqa: F403
-    from rushlight.ops.sequences import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
     from rushlight.ops.shuffling import *  # noqa: F403
     from rushlight.ops.sorting import *  # noqa: F403

@@ -144,8 +144,16 @@ def _beside(K: Any, parts: list[Any]) -> Any:
 # ---- Plain ----
 
 
-def _rnn(K: Any, input: Any, hx: Any, weight_hh: Any, bias_hh: Any, *how: Any) -> tuple[Any, ...]:
-    batch_sizes, reverse, nonlinearity = how
+def _rnn(
+    K: Any,
+    input: Any,
+    hx: Any,
+    weight_hh: Any,
+    bias_hh: Any,
+    batch_sizes: Sizes,
+    reverse: bool,
+    nonlinearity: str,
+) -> tuple[Any, ...]:
     activation = K.tanh if nonlinearity == "tanh" else K.relu
 
     def step(x: Any, h: Any) -> tuple[Any, ...]:
@@ -154,8 +162,18 @@ def _rnn(K: Any, input: Any, hx: Any, weight_hh: Any, bias_hh: Any, *how: Any) -
     return _scan(K, step, (hx,), input, batch_sizes, reverse)
 
 
-def _rnn_backward(K: Any, g: Any, needs: Any, hx: Any, weight_hh: Any, *saved: Any) -> Any:
-    out, before, batch_sizes, reverse, nonlinearity = saved
+def _rnn_backward(
+    K: Any,
+    g: Any,
+    needs: Any,
+    hx: Any,
+    weight_hh: Any,
+    out: Any,
+    before: Any,
+    batch_sizes: Sizes,
+    reverse: bool,
+    nonlinearity: str,
+) -> tuple[Any, ...]:
     g_out, g_state, g_before = g
     slope = K.tanh_backward if nonlinearity == "tanh" else K.relu_backward
 
@@ -169,12 +187,8 @@ def _rnn_backward(K: Any, g: Any, needs: Any, hx: Any, weight_hh: Any, *saved: A
 
 
 @op(
-    joint=lambda K, g, needs, hx, weight_hh, out, before, batch_sizes, reverse, nonlinearity: (
-        _rnn_backward(K, g, needs, hx, weight_hh, out, before, batch_sizes, reverse, nonlinearity)
-    ),
-    forward=lambda K, input, hx, weight_hh, bias_hh, batch_sizes, reverse, nonlinearity: _rnn(
-        K, input, hx, weight_hh, bias_hh, batch_sizes, reverse, nonlinearity
-    ),
+    joint=_rnn_backward,
+    forward=_rnn,
     outputs=("out", "state", "before"),
     method=False,
 )
@@ -235,9 +249,19 @@ def _lstm(
 
 
 def _lstm_backward(
-    K: Any, g: Any, needs: Any, hx: Any, cx: Any, weight_hh: Any, weight_hr: Any, *saved: Any
-) -> Any:
-    gates, h_before, c_before, batch_sizes, reverse = saved
+    K: Any,
+    g: Any,
+    needs: Any,
+    hx: Any,
+    cx: Any,
+    weight_hh: Any,
+    weight_hr: Any,
+    gates: Any,
+    h_before: Any,
+    c_before: Any,
+    batch_sizes: Sizes,
+    reverse: bool,
+) -> tuple[Any, ...]:
     g_out, g_h, g_c, g_gates, *g_before = g
     way_in, keep, new, way_out = _parts(K, gates, 4)
     squashed = K.tanh(K.add(K.mul(keep, c_before), K.mul(way_in, new)))
@@ -251,7 +275,7 @@ def _lstm_backward(
     )
     from_h = K.sigmoid_backward(squashed, way_out)
     c_from_h = K.tanh_backward(way_out, squashed)
-    more = None if g_gates is None else _slopes(K, g_gates, gates, 2)
+    more = None if g_gates is None else _slopes(K, g_gates, gates)
 
     def step(rows: Callable[[Any], Any], gh: Any, gc: Any) -> tuple[Any, ...]:
         gu = gh if weight_hr is None else K.matmul(gh, weight_hr)
@@ -275,48 +299,17 @@ def _lstm_backward(
     return g_sums, *grads, g_hh, g_sums, g_hr
 
 
-def _slopes(K: Any, g: Any, gates: Any, sigmoids: int) -> Any:
-    """The gradient of the sums whose sigmoids are the first, and the last, of four gates.
-
-    The third is a tanh.
-    """
-    ways, new, way_out = (K.narrow(gates, 1, *span) for span in _gate_spans(gates, sigmoids))
-    g_ways, g_new, g_way_out = (K.narrow(g, 1, *span) for span in _gate_spans(gates, sigmoids))
-    return K.cat(
-        [
-            K.sigmoid_backward(g_ways, ways),
-            K.tanh_backward(g_new, new),
-            K.sigmoid_backward(g_way_out, way_out),
-        ],
-        1,
-    )
-
-
-def _gate_spans(gates: Any, sigmoids: int) -> list[tuple[int, int]]:
-    width = gates.shape[1] // 4
-    return [(0, sigmoids * width), (sigmoids * width, width), (3 * width, width)]
+def _slopes(K: Any, g: Any, gates: Any) -> Any:
+    """The gradient of the sums of which four gates are sigmoids, and the third the tanh."""
+    parts = list(zip(_parts(K, g, 4), _parts(K, gates, 4), strict=True))
+    slopes = [K.sigmoid_backward(*part) for part in parts]
+    slopes[2] = K.tanh_backward(*parts[2])
+    return K.cat(slopes, 1)
 
 
 @op(
-    joint=lambda K, g, needs, hx, cx, weight_hh, weight_hr, gates, h_before, c_before, batch_sizes, reverse: (  # noqa: E501
-        _lstm_backward(
-            K,
-            g,
-            needs,
-            hx,
-            cx,
-            weight_hh,
-            weight_hr,
-            gates,
-            h_before,
-            c_before,
-            batch_sizes,
-            reverse,
-        )
-    ),
-    forward=lambda K, input, hx, cx, weight_hh, bias_hh, weight_hr, batch_sizes, reverse: _lstm(
-        K, input, hx, cx, weight_hh, bias_hh, weight_hr, batch_sizes, reverse
-    ),
+    joint=_lstm_backward,
+    forward=_lstm,
     outputs=("out", "h", "c", "gates", "h_before", "c_before"),
     method=False,
 )
@@ -379,8 +372,17 @@ def _gru(
     return _scan(K, step, (hx,), input, batch_sizes, reverse)
 
 
-def _gru_backward(K: Any, g: Any, needs: Any, hx: Any, weight_hh: Any, *saved: Any) -> Any:
-    gates, before, batch_sizes, reverse = saved
+def _gru_backward(
+    K: Any,
+    g: Any,
+    needs: Any,
+    hx: Any,
+    weight_hh: Any,
+    gates: Any,
+    before: Any,
+    batch_sizes: Sizes,
+    reverse: bool,
+) -> tuple[Any, ...]:
     g_out, g_state, g_gates, g_before = g
     reset, keep, new, memory = _parts(K, gates, 4)
     to_new = K.tanh_backward(K.sub(1, keep), new)
@@ -423,12 +425,8 @@ def _gru_backward(K: Any, g: Any, needs: Any, hx: Any, weight_hh: Any, *saved: A
 
 
 @op(
-    joint=lambda K, g, needs, hx, weight_hh, gates, before, batch_sizes, reverse: _gru_backward(
-        K, g, needs, hx, weight_hh, gates, before, batch_sizes, reverse
-    ),
-    forward=lambda K, input, hx, weight_hh, bias_hh, batch_sizes, reverse: _gru(
-        K, input, hx, weight_hh, bias_hh, batch_sizes, reverse
-    ),
+    joint=_gru_backward,
+    forward=_gru,
     outputs=("out", "state", "gates", "before"),
     method=False,
 )
