@@ -101,6 +101,12 @@ def test_every_op_has_a_case() -> None:
     assert sorted(set(ops.names()) - covered) == []
 
 
+def test_no_module_hides_an_op() -> None:
+    """A file of the package that is named as an op would stand in its place."""
+    hidden = [name for name in ops.names() if not callable(getattr(ops, name, ops.add))]
+    assert hidden == []
+
+
 def test_every_case_has_an_op() -> None:
     assert sorted({case.op for case in CASES} - set(ops.names())) == []
 
