@@ -252,7 +252,7 @@ def _or_of_batches(kernel: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(kernel)
     def chosen(x: Array, indices: Sequence[Array | None], *args: Any) -> Any:
         for array in indices:
-            if type(array) is not np.ndarray and hasattr(array, "kernels"):
+            if array is not None and hasattr(array, "kernels"):
                 return getattr(array.kernels, kernel.__name__)(x, indices, *args)
         return kernel(x, indices, *args)
 
