@@ -250,7 +250,7 @@ def _or_of_batches(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """The kernel, or vmap's of the same name where a batch is among the indices."""
 
     @functools.wraps(kernel)
-    def chosen(x: Array, indices: Sequence[Array | None], *args: Any) -> Any:
+    def chosen(x: Array, indices: Sequence[Any], *args: Any) -> Any:
         for array in indices:
             if array is not None and hasattr(array, "kernels"):
                 return getattr(array.kernels, kernel.__name__)(x, indices, *args)
