@@ -51,7 +51,7 @@ from rushlight.dtypes import (
     uint64,
 )
 from rushlight.errors import OutOfMemoryError
-from rushlight.ops._registry import find, names
+from rushlight.ops import find, names
 from rushlight.random import (
     Generator,
     default_generator,

@@ -62,6 +62,11 @@ def numbers_only(op: str, *operands: Any) -> TypeError:
     )
 
 
+def integers_with_grad() -> RuntimeError:
+    """A new tensor of integers that should require grad."""
+    return RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+
+
 def leaf_in_place(view: bool = False) -> RuntimeError:
     """An in-place operation on a leaf, or a view of one, outside of no_grad."""
     what = "a view of a leaf" if view else "a leaf"

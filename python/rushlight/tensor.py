@@ -12,6 +12,7 @@ import numpy as np
 
 from rushlight import dtypes
 from rushlight._kernels import set_tensor, wrap
+from rushlight.autograd.facts import explained
 from rushlight.autograd.node import AccumulateGrad, Node
 from rushlight.autograd.variable import Variable
 from rushlight.backend import array_device, device_kernels
@@ -164,10 +165,11 @@ class Tensor(Variable):
             TypeError: for a tensor on a CUDA device, unless `force`.
         """
         if self.requires_grad and not force:
-            raise RuntimeError(
+            error = RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. "
                 "Use tensor.detach().numpy() instead."
             )
+            raise explained(error, "numpy", self)
         if self.is_cuda:
             if not force:
                 raise TypeError(
@@ -188,9 +190,10 @@ class Tensor(Variable):
             RuntimeError: unless there is exactly one element.
         """
         if self._array.size != 1:
-            raise RuntimeError(
+            error = RuntimeError(
                 f"a Tensor with {self._array.size} elements cannot be converted to Scalar"
             )
+            raise explained(error, "item", self)
         return dtypes.plain(self._array).item()
 
     def tolist(self) -> Any:
@@ -199,18 +202,19 @@ class Tensor(Variable):
 
     def __len__(self) -> int:
         if self._array.ndim == 0:
-            raise TypeError("len() of a 0-d tensor")
+            raise explained(TypeError("len() of a 0-d tensor"), "len", self)
         return len(self._array)
 
     def __iter__(self) -> Iterator[Tensor]:
         if self._array.ndim == 0:
-            raise TypeError("iteration over a 0-d tensor")
-        return iter([self[i] for i in range(len(self._array))])
+            raise explained(TypeError("iteration over a 0-d tensor"), "iter", self)
+        return iter(self.unbind(0))
 
     def __bool__(self) -> bool:
         if self._array.size != 1:
             words = "no values" if self._array.size == 0 else "more than one value"
-            raise RuntimeError(f"Boolean value of Tensor with {words} is ambiguous")
+            error = RuntimeError(f"Boolean value of Tensor with {words} is ambiguous")
+            raise explained(error, "bool", self)
         return bool(self._array.item())
 
     def __int__(self) -> int:
@@ -221,12 +225,16 @@ class Tensor(Variable):
 
     def _scalar(self) -> Any:
         if self._array.size != 1:
-            raise ValueError("only one element tensors can be converted to Python scalars")
+            error = ValueError("only one element tensors can be converted to Python scalars")
+            raise explained(error, "number", self)
         return dtypes.plain(self._array).item()
 
     def __index__(self) -> int:
         if self._array.dtype.kind not in "iub" or self._array.size != 1:
-            raise TypeError("only integer tensors of a single element can be converted to an index")
+            error = TypeError(
+                "only integer tensors of a single element can be converted to an index"
+            )
+            raise explained(error, "index", self)
         return int(self._array.item())
 
     def __contains__(self, value: Any) -> bool:
@@ -259,10 +267,11 @@ class Tensor(Variable):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.grad_fn is not None:
-            raise RuntimeError(
+            error = RuntimeError(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
                 "protocol at the moment."
             )
+            raise explained(error, "deepcopy", self)
         if id(self) in memo:
             return memo[id(self)]  # type: ignore[no-any-return]
         copy = Tensor._wrap(self._array.copy())
@@ -304,7 +313,8 @@ class Tensor(Variable):
             RuntimeError: for a view.
         """
         if self._view is not None:
-            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+            error = RuntimeError("Can't detach views in-place. Use detach() instead.")
+            raise explained(error, "detach_", self)
         self._edge = None
         return self
 

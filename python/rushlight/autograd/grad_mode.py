@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import threading
 import warnings
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
+from rushlight import errors
 from rushlight._kernels import watch_inference
+from rushlight.autograd.facts import facts_of_call
 
 __all__ = [
     "INFERENCE",
@@ -73,12 +76,13 @@ class InferenceCounter(list[int]):
     """Stands where other tensors have a version: a tensor of inference mode has none."""
 
     def __getitem__(self, index: Any) -> Any:
-        raise RuntimeError(
+        error = RuntimeError(
             "Inference tensors cannot be saved for backward. Please do not use Tensors created in "
             "inference mode in computation tracked by autograd. To work around this, you can make "
             "a clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` "
             "instead of `torch.inference_mode()`."
         )
+        raise errors.noted(error, facts_of_call(sys._getframe(1)))
 
 
 INFERENCE = InferenceCounter()

@@ -13,11 +13,17 @@ from types import CodeType
 from rushlight._kernels import set_library
 from rushlight._kernels import site as here
 
-__all__ = ["Site", "here", "line_number", "text"]
+__all__ = ["Site", "here", "in_library", "line_number", "text"]
 
 Site = tuple[CodeType, int]
 
-set_library(os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep)
+LIBRARY = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+set_library(LIBRARY)
+
+
+def in_library(code: CodeType) -> bool:
+    """Whether code is this package's, also generated code; as `here()` tells it."""
+    return code.co_filename.startswith((LIBRARY, "<rushlight "))
 
 
 def line_number(site: Site) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rushlight import dtypes
+from rushlight.autograd.facts import explained
 from rushlight.autograd.grad_mode import INFERENCE, fresh_counter, state
 from rushlight.autograd.node import AccumulateGrad, Edge, Extras, Node, RemovableHandle
 from rushlight.autograd.views import edge_of
@@ -54,7 +55,8 @@ class Variable:
             RuntimeError: for a tensor of inference mode.
         """
         if self._counter is INFERENCE:
-            raise RuntimeError("Inference tensors do not track version counter.")
+            error = RuntimeError("Inference tensors do not track version counter.")
+            raise explained(error, "_version", self)
         return self._counter[0]
 
     def _changed(self) -> None:
@@ -91,23 +93,26 @@ class Variable:
             return
         if not value:
             if self.grad_fn is not None:
-                raise RuntimeError(
+                error = RuntimeError(
                     "you can only change requires_grad flags of leaf variables. If you want to "
                     "use a computed variable in a subgraph that doesn't require differentiation "
                     "use var_no_grad = var.detach()."
                 )
+                raise explained(error, "requires_grad", self)
             grad = self.grad
             self._edge = None
             if grad is not None:
                 self.__dict__["_grad"] = grad
             return
         if not dtypes.is_floating(self._array.dtype):
-            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+            error = RuntimeError("only Tensors of floating point dtype can require gradients")
+            raise explained(error, "requires_grad", self)
         if self._counter is INFERENCE and not state.inference:
-            raise RuntimeError(
+            error = RuntimeError(
                 "Setting requires_grad=True on inference tensor outside InferenceMode is not "
                 "allowed."
             )
+            raise explained(error, "requires_grad", self)
         node = AccumulateGrad(self)
         node.grad = self.__dict__.pop("_grad", None)
         self._edge = (node, 0)
@@ -164,8 +169,8 @@ class Variable:
 
     @grad.setter
     def grad(self, value: Any) -> None:
-        if value is not None:
-            _check_grad(self, value)
+        if value is not None and (error := _wrong_grad(self, value)) is not None:
+            raise explained(error, "grad", self)
         edge = edge_of(self)
         if edge is not None and type(edge[0]) is AccumulateGrad:
             edge[0].grad = value
@@ -186,7 +191,8 @@ class Variable:
             RuntimeError: for a tensor that does not require grad.
         """
         if not self.requires_grad:
-            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+            error = RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+            raise explained(error, "retain_grad", self)
         if not self.is_leaf:
             extras, port = self._extras()
             extras.retained.setdefault(port, None)
@@ -213,8 +219,7 @@ class Variable:
         Raises:
             RuntimeError: for a tensor that does not require grad.
         """
-        if not self.requires_grad:
-            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        self._check_hook("register_hook")
         extras, port = self._extras()
         return RemovableHandle.added(extras.hooks.setdefault(port, {}), hook)
 
@@ -224,38 +229,45 @@ class Variable:
         Raises:
             RuntimeError: for a tensor that does not require grad, and for one that is no leaf.
         """
-        if not self.requires_grad:
-            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        self._check_hook("register_post_accumulate_grad_hook")
         if self.grad_fn is not None:
-            raise RuntimeError(
+            error = RuntimeError(
                 "post accumulate grad hooks cannot be registered on non-leaf tensors"
             )
+            raise explained(error, "register_post_accumulate_grad_hook", self)
         return RemovableHandle.added(self._extras()[0].accumulated, hook)
 
+    def _check_hook(self, method: str) -> None:
+        if not self.requires_grad:
+            error = RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+            raise explained(error, method, self)
 
-def _check_grad(tensor: Any, grad: Any) -> None:
+
+def _wrong_grad(tensor: Any, grad: Any) -> Exception | None:
+    """What is wrong with a gradient that is to be assigned, if anything."""
     if not isinstance(grad, Variable):
-        raise TypeError(
+        return TypeError(
             "assigned grad expected to be a Tensor or None but got grad of type "
             f"{type(grad).__name__}"
         )
     if grad is tensor:
-        raise RuntimeError("can't assign Variable as its own grad")
+        return RuntimeError("can't assign Variable as its own grad")
     given: Any = grad
     if given.dtype != tensor.dtype:
-        raise RuntimeError(
+        return RuntimeError(
             f"attempting to assign a gradient with dtype '{given.dtype}' to a tensor with "
             f"grad_dtype '{tensor.dtype}'. The gradient must match the tensor's grad_dtype."
         )
     if given.device != tensor.device:
-        raise RuntimeError(
+        return RuntimeError(
             f"attempting to assign a gradient with device type '{given.device.type}' to a tensor "
             f"with device type '{tensor.device.type}'. Please ensure that the gradient and the "
             "tensor are on the same device"
         )
     if given.shape != tensor.shape:
-        raise RuntimeError(
+        return RuntimeError(
             f"attempting to assign a gradient of size '{list(given.shape)}' to a tensor of size "
             f"'{list(tensor.shape)}'. Please ensure that the gradient and the tensor are the same "
             "size"
         )
+    return None

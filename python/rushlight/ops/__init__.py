@@ -26,7 +26,8 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     strided,
     trigonometry,
 )
-from rushlight.ops._registry import find, names
+from rushlight.ops._boundary import bind, find
+from rushlight.ops._registry import names
 
 if TYPE_CHECKING:
     from rushlight.ops.bitwise import *  # noqa: F403
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from rushlight.ops.trigonometry import *  # noqa: F403
 
 __all__ = ["find", "names"]
+
+bind()
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -9,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from rushlight import errors
+from rushlight.autograd.facts import facts, facts_of_call
 from rushlight.autograd.grad_mode import INFERENCE, state
 from rushlight.autograd.node import ManyOutputs, fill_in
-from rushlight.autograd.site import here
-from rushlight.autograd.site import text as place
 from rushlight.autograd.views import new_view
 from rushlight.backend import kernels_of
 from rushlight.tensor import Tensor
@@ -72,22 +72,13 @@ def other_kernels(
     raise errors.noted(error, facts(op, names, operands))
 
 
-def facts(op: str, names: Sequence[str], operands: Sequence[Any]) -> str:
-    """``mul: input float32 [2, 3], other float32 [4], at File "train.py", line 3``."""
-    words = [
-        f"{n} {x.dtype} {list(x.shape)}" if hasattr(x, "shape") else f"{n}={x!r}"
-        for n, x in zip(names, operands, strict=True)
-    ]
-    where = place(here())
-    return f"{op}: {', '.join(words)}" + (f", at {where}" if where else "")
-
-
 def inference_in_place() -> RuntimeError:
     """A tensor of inference mode is to be changed outside of it."""
-    return RuntimeError(
+    error = RuntimeError(
         "Inplace update to inference tensor outside InferenceMode is not allowed."
         "You can make a clone to get a normal tensor before doing inplace update."
     )
+    return errors.noted(error, facts_of_call(sys._getframe(1)))
 
 
 def written(op: str, out: Any, result: Any) -> Any:

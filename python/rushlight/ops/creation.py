@@ -31,6 +31,8 @@ def finish(
         array = device_kernels(device).asarray(array)
     tensor = Tensor._wrap(array)
     if requires_grad:
+        if not tensor.is_floating_point():
+            raise errors.integers_with_grad()
         tensor.requires_grad = True
     return tensor
 

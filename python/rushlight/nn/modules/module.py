@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from rushlight.autograd.facts import explain
 from rushlight.nn.parameter import Buffer, Parameter
 from rushlight.tensor import Tensor
 
@@ -99,9 +100,13 @@ class Module(Tree, HookedCall, StateDict, Conversion):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return ``forward(*args, **kwargs)``, with the hooks around it where there are any."""
-        if self._forward_hooks or self._forward_pre_hooks:
-            return self._call_with_hooks(args, kwargs)
-        return self.forward(*args, **kwargs)
+        try:
+            if self._forward_hooks or self._forward_pre_hooks:
+                return self._call_with_hooks(args, kwargs)
+            return self.forward(*args, **kwargs)
+        except Exception as error:
+            explain(error, type_name(self), ("args", *kwargs), (args, *kwargs.values()))
+            raise
 
     # ------------------------------------------------------------------- registration, attributes
 
