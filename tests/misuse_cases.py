@@ -177,7 +177,7 @@ def grad_of_no_inputs(torch: Any) -> None:
     torch.autograd.grad(leaf(torch).sum(), [])  # <-
 
 
-@misuse(RuntimeError, "all inputs have to be Tensors or GradientEdges, but got str", "[]")
+@misuse(RuntimeError, "all inputs have to be Tensors or GradientEdges, but got str", "input='x'")
 def grad_of_names(torch: Any) -> None:
     torch.autograd.grad(leaf(torch).sum(), "x")  # <-
 
@@ -199,6 +199,10 @@ def materialized_but_not_unused(torch: Any) -> None:
 
 CHANGED = "one of the variables needed for gradient computation has been modified by an inplace operation: "
 LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
+INFERENCE_CHANGED = (
+    "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone "
+    "to get a normal tensor before doing inplace update."
+)
 NO_GRAD_VIEW = "A view was created in no_grad mode and "
 STALE = "its base or another view of its base has been modified inplace"
 VIEW_OF_LEAF = (
@@ -479,7 +483,7 @@ def inference_tensor_saved(torch: Any) -> None:
 
 @misuse(
     RuntimeError,
-    "Inplace update to inference tensor outside InferenceMode is not allowed.",
+    INFERENCE_CHANGED,
     "add_",
     "[2]",
 )
@@ -491,7 +495,7 @@ def inference_tensor_changed(torch: Any) -> None:
 
 @misuse(
     RuntimeError,
-    "Setting requires_grad=True on inference tensor outside InferenceMode is not",
+    "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.",
     "[2]",
 )
 def inference_tensor_that_should_require_grad(torch: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from rushlight import dtypes
+from rushlight import dtypes, errors
 from rushlight.backend import cpu, device_kernels, kernels_of
 from rushlight.devices import device as Device  # noqa: N812 - `device` is an argument's name
 from rushlight.ops._arguments import sizes_of
