@@ -68,8 +68,34 @@ from rushlight.tensor import Size, Tensor
 globals()["tensor"] = find("tensor")
 
 if TYPE_CHECKING:
-    from rushlight import autograd, cuda, nn, optim, random, special, utils
+    from rushlight import (
+        accelerator,
+        amp,
+        autograd,
+        backends,
+        compiler,
+        cuda,
+        distributed,
+        func,
+        hub,
+        jit,
+        mps,
+        multiprocessing,
+        nn,
+        optim,
+        profiler,
+        random,
+        serialization,
+        special,
+        utils,
+        version,
+        xpu,
+    )
+    from rushlight.amp import autocast
+    from rushlight.compiler import compile
+    from rushlight.func import vmap
     from rushlight.printing import set_printoptions
+    from rushlight.serialization import load, save
 
 __all__ = [
     "Generator",
@@ -77,13 +103,20 @@ __all__ = [
     "Size",
     "Tensor",
     "__version__",
+    "accelerator",
+    "amp",
+    "autocast",
     "autograd",
+    "backends",
     "bfloat16",
     "bool",
     "can_cast",
+    "compile",
+    "compiler",
     "cuda",
     "default_generator",
     "device",
+    "distributed",
     "double",
     "dtype",
     "enable_grad",
@@ -93,10 +126,12 @@ __all__ = [
     "float32",
     "float64",
     "fork_rng",
+    "func",
     "get_default_dtype",
     "get_num_threads",
     "get_rng_state",
     "half",
+    "hub",
     "iinfo",
     "inference_mode",
     "initial_seed",
@@ -107,14 +142,21 @@ __all__ = [
     "int8",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "jit",
+    "load",
     "long",
     "manual_seed",
+    "mps",
+    "multiprocessing",
     "nn",
     "no_grad",
     "optim",
+    "profiler",
     "promote_types",
     "random",
+    "save",
     "seed",
+    "serialization",
     "set_default_dtype",
     "set_grad_enabled",
     "set_num_threads",
@@ -127,16 +169,73 @@ __all__ = [
     "uint64",
     "uint8",
     "utils",
+    "version",
+    "vmap",
+    "xpu",
     *names(),
 ]
 
 # Imported at first use: a program that does not need them should not wait for them.
-_LAZY_MODULES = ("cuda", "nn", "optim", "special", "utils")
+_LAZY_MODULES = (
+    "accelerator",
+    "amp",
+    "backends",
+    "compiler",
+    "cpu",
+    "cuda",
+    "distributed",
+    "func",
+    "hub",
+    "jit",
+    "mps",
+    "multiprocessing",
+    "nn",
+    "optim",
+    "profiler",
+    "serialization",
+    "special",
+    "utils",
+    "version",
+    "xpu",
+)
 _LAZY_NAMES = {
+    **dict.fromkeys(("load", "save"), "rushlight.serialization"),
+    **dict.fromkeys(
+        (
+            "autocast",
+            "clear_autocast_cache",
+            "get_autocast_cpu_dtype",
+            "get_autocast_dtype",
+            "get_autocast_gpu_dtype",
+            "is_autocast_cache_enabled",
+            "is_autocast_cpu_enabled",
+            "is_autocast_enabled",
+            "set_autocast_cache_enabled",
+            "set_autocast_dtype",
+            "set_autocast_enabled",
+        ),
+        "rushlight.amp.autocast_mode",
+    ),
+    **dict.fromkeys(
+        (
+            "are_deterministic_algorithms_enabled",
+            "get_deterministic_debug_mode",
+            "get_float32_matmul_precision",
+            "get_num_interop_threads",
+            "is_deterministic_algorithms_warn_only_enabled",
+            "set_deterministic_debug_mode",
+            "set_float32_matmul_precision",
+            "set_num_interop_threads",
+            "use_deterministic_algorithms",
+        ),
+        "rushlight.settings",
+    ),
+    "compile": "rushlight.compiler",
     "set_default_tensor_type": "rushlight.legacy",
     "set_printoptions": "rushlight.printing",
+    **{f"{name}Tensor": "rushlight.legacy" for name in dtypes.LEGACY_NAMES.values()},
+    "vmap": "rushlight.func",
 }
-_LAZY_NAMES |= {f"{name}Tensor": "rushlight.legacy" for name in dtypes.LEGACY_NAMES.values()}
 
 
 def __getattr__(name: str) -> Any:
@@ -156,7 +255,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted({*__all__, *_LAZY_MODULES, *_LAZY_NAMES})
 
 
 del _differentiate

@@ -10,11 +10,13 @@ from typing import Any
 
 __all__ = [
     "diagonal",
+    "enter_batch",
     "fill_",
     "flip",
     "frexp",
     "getitem",
     "joined",
+    "leave_batch",
     "narrow",
     "permute",
     "plane_gather",
@@ -23,6 +25,7 @@ __all__ = [
     "reshape",
     "select",
     "split",
+    "spread",
     "squeeze",
     "transpose",
     "unbind",
@@ -181,7 +184,15 @@ def select(x: Array, dim: int, index: int) -> Array:
 
 def getitem(x: Array, index: Any) -> Array:
     """``x[index]``: a view for ints, slices, None and Ellipsis, else a copy."""
-    result = x[index]
+    try:
+        result = x[index]
+    except TypeError:
+        from rushlight.backend import kernels_of
+
+        kernels = kernels_of(x, *(index if isinstance(index, tuple) else (index,)))
+        if kernels_of(x) is kernels:
+            raise
+        return kernels.getitem(x, index)  # a batch is among the indices
     if isinstance(result, type(x)):
         return result
     position = (*(index if isinstance(index, tuple) else (index,)), ...)
@@ -197,6 +208,8 @@ def replaced(x: Array, index: Any, value: Any) -> Array:
 
 def replaced_(x: Array, index: Any, value: Any) -> None:
     """``x[index] = value`` in place."""
+    if hasattr(value, "kernels") and not hasattr(x, "kernels"):
+        raise TypeError("a batch has kernels of its own")  # which the caller turns to
     if 0 in x.strides:
         _check_no_overlap(x, index)
     try:
@@ -250,3 +263,27 @@ def plane_gather(x: Array, indices: Array) -> Array:
     flat = indices.reshape(planes.shape[0], -1)
     rows = (flat[:, :1] * 0 + 1).cumsum()[:, None] - 1  # 0, 1, ... on the indices' device
     return planes[rows, flat].reshape(indices.shape)
+
+
+# ---- For vmap: see rushlight.backend.batched ----
+
+
+def enter_batch(x: Array, level: Any, dim: int) -> Array:
+    """The slices along `dim` as the samples of a batch."""
+    from rushlight.backend.batched import rules
+
+    return rules.enter_batch(x, level, dim)
+
+
+def leave_batch(x: Array, level: Any, dim: int) -> Array:
+    """The samples of a batch as the slices along `dim`."""
+    from rushlight.backend.batched import rules
+
+    return rules.leave_batch(x, level, dim)
+
+
+def spread(x: Array, shape: Sequence[int]) -> Array:
+    """The reverse of `sum_to`: repeats elements up to a shape, which may be that of a batch."""
+    from rushlight.backend.batched import rules
+
+    return rules.spread(x, shape)
