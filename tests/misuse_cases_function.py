@@ -157,8 +157,8 @@ def function_that_is_called(torch: Any) -> None:
 def differentiated_twice(torch: Any) -> None:
     once = torch.autograd.function.once_differentiable(of_square)
     x = leaf(torch)
-    y = function(torch, square, once).apply(x)  # <-
-    (g,) = torch.autograd.grad((y * y).sum(), x, create_graph=True)
+    y = function(torch, square, once).apply(x)
+    (g,) = torch.autograd.grad((y * y).sum(), x, create_graph=True)  # <-
     g.sum().backward()
 
 

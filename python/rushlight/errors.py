@@ -50,7 +50,10 @@ def modified_in_place(name: str, array: Any, version: int, expected: int) -> Run
 
 def wrong_argument(op: str, name: str, value: Any) -> TypeError:
     """An argument that is neither a tensor nor what else the op takes."""
-    return TypeError(f"{op}(): argument '{name}' must be Tensor, not {type(value).__name__}")
+    from rushlight.autograd.facts import facts
+
+    error = TypeError(f"{op}(): argument '{name}' must be Tensor, not {type(value).__name__}")
+    return noted(error, facts(op, (name,), (value,)))
 
 
 def numbers_only(op: str, *operands: Any) -> TypeError:

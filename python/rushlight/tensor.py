@@ -86,13 +86,23 @@ class Tensor(Variable):
         """The shape, or the size of dimension `dim`."""
         if dim is None:
             return self.shape
-        return self._array.shape[_checked_dim(dim, self.ndim)]
+        return self._array.shape[self._checked_dim(dim, "size")]
 
     def numel(self) -> int:
         """The number of elements."""
         return self._array.size  # type: ignore[no-any-return]
 
     nelement = numel
+
+    def _checked_dim(self, dim: int, method: str) -> int:
+        ndim = self._array.ndim
+        if not -ndim <= dim < ndim:
+            error = IndexError(
+                f"Dimension out of range (expected to be in range of [{-max(ndim, 1)}, "
+                f"{max(ndim, 1) - 1}], but got {dim})"
+            )
+            raise explained(error, method, self)
+        return dim
 
     def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
         """The legacy name of the type, such as 'torch.FloatTensor', or a tensor of another dtype.
@@ -124,7 +134,7 @@ class Tensor(Variable):
         """The steps, in elements, from one index to the next, of all dimensions or of `dim`."""
         size = self._array.itemsize
         strides = tuple(s // size for s in self._array.strides)
-        return strides if dim is None else strides[_checked_dim(dim, self.ndim)]
+        return strides if dim is None else strides[self._checked_dim(dim, "stride")]
 
     def data_ptr(self) -> int:
         """The address of the first element."""
@@ -353,15 +363,6 @@ class Tensor(Variable):
         def __le__(self, other: Any) -> Tensor: ...
         def __gt__(self, other: Any) -> Tensor: ...
         def __ge__(self, other: Any) -> Tensor: ...
-
-
-def _checked_dim(dim: int, ndim: int) -> int:
-    if not -ndim <= dim < ndim:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-max(ndim, 1)}, "
-            f"{max(ndim, 1) - 1}], but got {dim})"
-        )
-    return dim
 
 
 set_tensor(Tensor)

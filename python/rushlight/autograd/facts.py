@@ -8,8 +8,9 @@ and `Module.__call__` for layers. What raises outside of these calls `explained`
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, TypeVar
 
 from rushlight import errors
@@ -26,10 +27,10 @@ MOST = 4  # entries of a list of tensors
 
 def facts(op: str, names: Sequence[str], values: Sequence[Any]) -> str:
     """``mul: input float32 [2, 3], other float32 [4], at File "train.py", line 3``."""
-    given = [(n, x) for n, x in zip(names, values, strict=True) if x is not None]
-    words = ", ".join(_shown(n, x) for n, x in given)
-    where = place(here())
-    return f"{op}: {words}" + (f", at {where}" if where else "")
+    words = [_shown(n, x) for n, x in zip(names, values, strict=True) if x is not None]
+    if where := place(here()):
+        words.append(f"at {where}")
+    return f"{op}: {', '.join(words)}"
 
 
 def _shown(name: str, value: Any) -> str:
@@ -49,8 +50,9 @@ def _other(value: Any) -> str:
     return words if len(words) <= LONGEST else words[:LONGEST] + "..."
 
 
-def facts_of_call(frame: FrameType) -> str:
-    """The same of a generated function that is running, which holds its arrays as ``a_<name>``."""
+def facts_of_call() -> str:
+    """The same of the generated operation that called the caller; its arrays are ``a_<name>``."""
+    frame = sys._getframe(2)
     code, values = frame.f_code, frame.f_locals
     given = {n[2:]: values[n] for n in code.co_varnames if n.startswith("a_") and n in values}
     return facts(code.co_name, tuple(given), tuple(given.values()))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from rushlight import dtypes, errors
+from rushlight.autograd.facts import explain
 from rushlight.autograd.grad_mode import INFERENCE, no_grad, observed, watch
 from rushlight.autograd.grad_mode import state as grad_state
 from rushlight.autograd.node import AccumulateGrad, Edge, ManyOutputs, fill_in
@@ -259,6 +260,14 @@ class Function(metaclass=_Forward):
         Raises:
             RuntimeError: for a leaf marked as dirty, and for a dirty input that is not returned.
         """
+        try:
+            return cls._applied(args, kwargs)
+        except Exception as error:
+            explain(error, cls.__name__, ("args", *kwargs), (args, *kwargs.values()))
+            raise
+
+    @classmethod
+    def _applied(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         own_context = cls.setup_context is Function.setup_context
         if kwargs:
             args = _positional(cls.forward, (None,) if own_context else (), args, kwargs)

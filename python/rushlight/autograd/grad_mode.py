@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -82,7 +81,7 @@ class InferenceCounter(list[int]):
             "a clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` "
             "instead of `torch.inference_mode()`."
         )
-        raise errors.noted(error, facts_of_call(sys._getframe(1)))
+        raise errors.noted(error, facts_of_call())
 
 
 INFERENCE = InferenceCounter()

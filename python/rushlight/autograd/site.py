@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import linecache
 import os
-from types import CodeType
+import sys
+import warnings
+from types import CodeType, FrameType
 
 from rushlight._kernels import set_library
 from rushlight._kernels import site as here
 
-__all__ = ["Site", "here", "in_library", "line_number", "text"]
+__all__ = ["Site", "here", "in_library", "line_number", "text", "warn"]
 
 Site = tuple[CodeType, int]
 
@@ -43,3 +45,13 @@ def text(site: Site | None) -> str:
     source = linecache.getline(code.co_filename, line).strip()
     place = f'File "{code.co_filename}", line {line}, in {code.co_name}'
     return f"{place}: {source}" if source else place
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warns at the user's line, through however many functions of the library."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 2
+    while frame is not None and in_library(frame.f_code):
+        frame = frame.f_back
+        level += 1
+    warnings.warn(message, category, stacklevel=level - 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +11,7 @@ from rushlight import errors
 from rushlight.autograd.facts import facts, facts_of_call
 from rushlight.autograd.grad_mode import INFERENCE, state
 from rushlight.autograd.node import ManyOutputs, fill_in
+from rushlight.autograd.site import warn
 from rushlight.autograd.views import new_view
 from rushlight.backend import kernels_of
 from rushlight.tensor import Tensor
@@ -78,7 +77,7 @@ def inference_in_place() -> RuntimeError:
         "Inplace update to inference tensor outside InferenceMode is not allowed."
         "You can make a clone to get a normal tensor before doing inplace update."
     )
-    return errors.noted(error, facts_of_call(sys._getframe(1)))
+    return errors.noted(error, facts_of_call())
 
 
 def written(op: str, out: Any, result: Any) -> Any:
@@ -95,10 +94,11 @@ def written(op: str, out: Any, result: Any) -> Any:
     if not isinstance(out, Tensor):
         raise TypeError(f"{op}(): argument 'out' must be Tensor, not {type(out).__name__}")
     if result.requires_grad or (state.enabled and out.requires_grad):
-        raise RuntimeError(
+        error = RuntimeError(
             f"{op}(): functions with out=... arguments don't support automatic differentiation, "
             "but one of the arguments requires grad."
         )
+        raise errors.noted(error, facts(op, ("out", "result"), (out, result)))
     target, array = out._array, result._array
     _check_type(array, target)
     kernels = kernels_of(target, array)
@@ -106,11 +106,10 @@ def written(op: str, out: Any, result: Any) -> Any:
         kernels.assign(target, array)
     else:
         if target.size:
-            warnings.warn(
+            warn(
                 "An output with one or more elements was resized since it had shape "
                 f"{list(target.shape)}, which does not match the required output shape "
-                f"{list(array.shape)}.",
-                stacklevel=3,
+                f"{list(array.shape)}."
             )
         out._array = kernels.cast(array, target.dtype)
     if out._counter is not INFERENCE:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
 
+from rushlight import errors
 from rushlight.autograd.facts import explain
 from rushlight.ops import _registry
 from rushlight.tensor import Tensor
@@ -20,31 +21,52 @@ from rushlight.tensor import Tensor
 __all__ = ["bind", "explaining", "find"]
 
 
+class _Call:
+    """What the errors of one function tell."""
+
+    def __init__(self, name: str, parameters: Sequence[inspect.Parameter]) -> None:
+        self._name = name
+        self._names = [p.name for p in parameters]
+        self._tensors = [i for i, p in enumerate(parameters) if p.annotation == "Tensor"]
+
+    def explain(self, error: Exception, values: Sequence[Any]) -> None:
+        """Notes the facts.
+
+        Raises:
+            TypeError: where what went wrong is that an argument is no tensor. That is not looked
+                at before, since the body fails by itself.
+        """
+        if isinstance(error, AttributeError | TypeError):
+            for i in self._tensors:
+                if not isinstance(values[i], Tensor):
+                    raise errors.wrong_argument(self._name, self._names[i], values[i]) from error
+        explain(error, self._name, self._names, values)
+
+
 @functools.cache
 def explaining(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The function under a name, its errors explained."""
-    parameters = inspect.signature(function).parameters.values()
+    parameters = list(inspect.signature(function).parameters.values())
     given, call, keyword = [], [], False
     for p in parameters:
         star = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
         if p.kind is p.KEYWORD_ONLY and not keyword:
             given.append("*")
         keyword = keyword or p.kind in (p.KEYWORD_ONLY, p.VAR_POSITIONAL)
-        given.append(star + p.name + ("" if p.default is p.empty else f"=defaults[{p.name!r}]"))
+        given.append(star + p.name + ("" if p.default is p.empty else f"=_defaults[{p.name!r}]"))
         call.append(f"{p.name}={p.name}" if p.kind is p.KEYWORD_ONLY else star + p.name)
-    names = tuple(p.name for p in parameters)
     lines = [
         f"def {name}({', '.join(given)}):",
         "    try:",
-        f"        return function({', '.join(call)})",
-        "    except Exception as error:",
-        f"        explain(error, {name!r}, {names!r}, ({''.join(n + ', ' for n in names)}))",
+        f"        return _function({', '.join(call)})",
+        "    except Exception as _error:",
+        f"        _call.explain(_error, ({''.join(p.name + ', ' for p in parameters)}))",
         "        raise",
     ]
     scope: dict[str, Any] = {
-        "function": function,
-        "explain": explain,
-        "defaults": {p.name: p.default for p in parameters},
+        "_function": function,
+        "_call": _Call(name, parameters),
+        "_defaults": {p.name: p.default for p in parameters},
     }
     exec(compile("\n".join(lines), f"<rushlight call {name}>", "exec"), scope)
     return functools.wraps(function)(scope[name])

@@ -6,8 +6,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from rushlight.autograd.facts import facts
 from rushlight.autograd.grad_mode import no_grad
 from rushlight.autograd.node import RemovableHandle
+from rushlight.errors import noted
 from rushlight.nn.parameter import Parameter
 from rushlight.tensor import Tensor
 
@@ -153,9 +155,10 @@ class StateDict:
                     errors.insert(0, f"{what} key(s) in state_dict: {names}. ")
         if errors:
             lines = "\n\t".join(errors)
-            raise RuntimeError(
+            error = RuntimeError(
                 f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{lines}"
             )
+            raise noted(error, facts("load_state_dict", (), ()))
         return keys
 
     def _load_from_state_dict(

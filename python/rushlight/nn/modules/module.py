@@ -6,7 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from rushlight.autograd.facts import explain
+from rushlight.autograd.facts import explain, facts
+from rushlight.errors import noted
 from rushlight.nn.parameter import Buffer, Parameter
 from rushlight.tensor import Tensor
 
@@ -105,7 +106,7 @@ class Module(Tree, HookedCall, StateDict, Conversion):
                 return self._call_with_hooks(args, kwargs)
             return self.forward(*args, **kwargs)
         except Exception as error:
-            explain(error, type_name(self), ("args", *kwargs), (args, *kwargs.values()))
+            explain(error, type(self).__name__, ("args", *kwargs), (args, *kwargs.values()))
             raise
 
     # ------------------------------------------------------------------- registration, attributes
@@ -234,10 +235,11 @@ class Module(Tree, HookedCall, StateDict, Conversion):
 
     def _assign_none(self, name: str, value: Any, what: str, kind: str, expected: str) -> None:
         if value is not None:
-            raise TypeError(
+            error = TypeError(
                 f"cannot assign '{type_name(value)}' as {what} '{name}' "
                 f"({expected} or None expected)"
             )
+            raise noted(error, facts(type(self).__name__, (name,), (value,)))
         self._registry(kind, what)[name] = None
 
     def _replace_registry(self, kind: str, members: dict[str, Any]) -> None:

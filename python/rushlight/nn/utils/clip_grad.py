@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rushlight import ops
+from rushlight.autograd.facts import facts
 from rushlight.autograd.grad_mode import no_grad
+from rushlight.errors import noted
 from rushlight.tensor import Tensor
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
@@ -51,11 +53,12 @@ def get_total_norm(
         norms = [_norm(x, float(norm_type)) for x in listed]
         total = _norm(ops.stack(norms), float(norm_type))
     if error_if_nonfinite and not bool(total.isfinite()):
-        raise RuntimeError(
+        error = RuntimeError(
             f"The total norm of order {float(norm_type)} for gradients from `parameters` is "
             "non-finite, so it cannot be clipped. To disable this error and scale the gradients "
             "by the non-finite norm anyway, set `error_if_nonfinite=False`"
         )
+        raise noted(error, facts("get_total_norm", ("tensors",), (listed,)))
     return total
 
 
