@@ -127,6 +127,9 @@ class ndarray:  # noqa: N801 - CuPy's name
             owndata=self.base is None,
         )
 
+    def __array_namespace__(self) -> Any:
+        return sys.modules["cupy"]
+
     def get(self) -> np.ndarray:
         return self._host.copy()
 
@@ -205,11 +208,14 @@ def _inplace_add(self: ndarray, other: Any) -> ndarray:
 
 
 for _name in (
-    *("all", "any", "argmax", "argmin", "astype", "copy", "cumsum", "diagonal", "max", "min"),
+    *("all", "any", "argmax", "argmin", "astype", "copy", "cumsum", "max", "min"),
     *("prod", "reshape", "squeeze", "sum", "swapaxes", "transpose", "view"),
 ):
     setattr(ndarray, _name, _method(_name))
-for _name in ("add", "and", "eq", "ge", "gt", "le", "lt", "mul", "ne", "or", "sub", "truediv"):
+for _name in (
+    *("add", "and", "eq", "floordiv", "ge", "gt", "le", "lt", "mul", "ne", "or", "sub"),
+    "truediv",
+):
     setattr(ndarray, f"__{_name}__", _operator(getattr(operator, f"__{_name}__")))
 ndarray.__iadd__ = _inplace_add  # type: ignore[attr-defined]
 ndarray.__rmul__ = _operator(lambda x, y: y * x)  # type: ignore[attr-defined]
@@ -231,8 +237,34 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
     return ndarray(np.empty(shape, dtype), memory=memory)
 
 
-def asarray(x: Any) -> ndarray:
-    return x if isinstance(x, ndarray) else ndarray(np.array(x))
+def asarray(x: Any, dtype: Any = None) -> ndarray:
+    if isinstance(x, ndarray):
+        return x if dtype is None else x.astype(dtype)
+    return ndarray(np.array(x, dtype))
+
+
+def unique(x: ndarray, return_index: bool = False) -> Any:
+    assert return_index
+    return tuple(map(ndarray, np.unique(x._host, return_index=True)))
+
+
+def nonzero(self: ndarray) -> tuple[ndarray, ...]:
+    return tuple(map(ndarray, self._host.nonzero()))
+
+
+def take(self: ndarray, index: ndarray, axis: int | None = None) -> ndarray:
+    return ndarray(self._host.take(_bare_index(index), axis))
+
+
+def diagonal(self: ndarray, *args: int) -> ndarray:
+    view = self._host.diagonal(*args)
+    view.flags.writeable = True  # as CuPy's
+    return _wrapped(view, self)
+
+
+ndarray.nonzero = nonzero  # type: ignore[attr-defined]
+ndarray.take = take  # type: ignore[attr-defined]
+ndarray.diagonal = diagonal  # type: ignore[attr-defined]
 
 
 def as_strided(x: ndarray, shape: Sequence[int], strides: Sequence[int]) -> ndarray:
@@ -244,11 +276,15 @@ def may_share_memory(x: ndarray, y: ndarray) -> bool:
 
 
 class add:  # noqa: N801 - CuPy's name
-    """The universal function, of which only ``at`` is used."""
+    """The universal function; ``at`` takes few types, and other functions have none."""
+
+    def __new__(cls, x: Any, y: Any) -> Any:
+        return _wrapped(np.add(_bare(x), _bare(y)))
 
     @staticmethod
     def at(x: ndarray, index: Any, value: ndarray) -> None:
-        np.add.at(x._host, _bare_index(index), value._host)
+        assert x.dtype.kind == "f"
+        np.add.at(x._host, _bare_index(index), _bare(value))
 
 
 def frexp(x: ndarray) -> tuple[ndarray, ndarray]:
@@ -423,6 +459,13 @@ def _set_allocator(allocate: Callable[[int], Any]) -> None:
     _allocate = allocate
 
 
+FUNCTIONS = (
+    *("arange", "argwhere", "broadcast_to", "concatenate", "full", "matmul", "maximum", "minimum"),
+    *("arccos", "clip", "cos", "multiply", "ones", "ones_like", "roll", "sin", "tile", "tril"),
+    *("triu", "trunc", "where", "zeros", "zeros_like"),
+)
+
+
 def make() -> types.ModuleType:
     """The module ``cupy``, with an empty pool and no launches."""
     launches.clear()
@@ -447,14 +490,9 @@ def make() -> types.ModuleType:
     module.__dict__.update(
         ElementwiseKernel=ElementwiseKernel,
         add=add,
-        arange=_function("arange"),
-        arccos=_function("arccos"),
+        **{name: _function(name) for name in FUNCTIONS},
         asarray=asarray,
         broadcast_arrays=broadcast_arrays,
-        broadcast_to=_function("broadcast_to"),
-        clip=_function("clip"),
-        concatenate=_function("concatenate"),
-        cos=_function("cos"),
         cuda=types.SimpleNamespace(
             Device=_Device,
             get_allocator=lambda: _allocate,
@@ -468,14 +506,9 @@ def make() -> types.ModuleType:
         isfinite=_function("isfinite"),
         isnan=_function("isnan"),
         lib=types.SimpleNamespace(stride_tricks=types.SimpleNamespace(as_strided=as_strided)),
-        matmul=_function("matmul"),
         may_share_memory=may_share_memory,
         nan=math.nan,
         ndarray=ndarray,
-        ones_like=_function("ones_like"),
-        sin=_function("sin"),
-        trunc=_function("trunc"),
-        where=_function("where"),
-        zeros_like=_function("zeros_like"),
+        unique=unique,
     )
     return module

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import op_cases_array  # noqa: F401 - adds its rows
 import op_cases_batching  # noqa: F401
+import op_cases_index  # noqa: F401
 import op_cases_nn  # noqa: F401
 import op_cases_pointwise  # noqa: F401
+import op_cases_shape  # noqa: F401
 import op_cases_special  # noqa: F401
 from case import (
     ALL,

@@ -199,32 +199,102 @@ def test_joining_and_summing(device: Device) -> None:
 
 
 INDICES = [
-    (slice(None), 1),
     (np.array([2, 0, 2]),),
-    (np.array([[0], [2]]), slice(None), np.array([1, -1])),
-    (Ellipsis, np.array([0, 0])),
-    (None, np.array([-3, 1])),
+    (np.array([[0], [2]]), None, np.array([1, -1])),
+    (None, None, np.array([0, 0])),
     (values((3, 4), "bool"),),
+    (np.array([], np.int64), np.array([9])),
 ]
 
 
 @pytest.mark.parametrize("index", INDICES)
 def test_index(device: Device, index: Any) -> None:
     x = values((3, 4, 2), "float64")
-    there = tuple(device.array(i) for i in index)
+    there = tuple(i if i is None else device.array(i) for i in index)
     K = device.kernels
-    got = cpu.getitem(x, index)
-    device.check(K.getitem(device.array(x), there), got)
-    device.check(K.index_add(x.shape, there, device.array(got)), cpu.index_add(x.shape, index, got))
-    device.check(K.replaced(device.array(x), there, 7.0), cpu.replaced(x, index, 7.0))
+    got = cpu.read_at(x, index)
+    device.check(K.read_at(device.array(x), there), got)
+    for accumulate in (False, True):
+        for value in (got, 7.0):
+            mine = K.write_at(device.array(x), there, device.array(value), accumulate)
+            if accumulate or not isinstance(value, np.ndarray):  # else any of several may win
+                device.check(mine, cpu.write_at(x, index, value, accumulate))
+    device.check(
+        K.replaced(device.array(x), (slice(0, 2),), None, 7.0),
+        cpu.replaced(x, (slice(0, 2),), None, 7.0),
+    )
 
 
 def test_index_out_of_bounds(device: Device) -> None:
     """CuPy would wrap it around."""
     x = device.array(values((3, 4), "float32"))
-    for index in ((np.array([3]),), (slice(None), np.array([-5])), (Ellipsis, np.array([4]))):
+    for index in ((np.array([3]),), (None, np.array([-5]))):
+        there = tuple(i if i is None else device.array(i) for i in index)
         with pytest.raises(IndexError, match="out of bounds"):
-            device.kernels.getitem(x, tuple(device.array(i) for i in index))
+            device.kernels.read_at(x, there)
+        with pytest.raises(IndexError, match="out of bounds"):
+            device.kernels.write_at(x, there, 1.0, False)
+
+
+ROWS = np.array([2, 0, 2])
+PLACES = np.array([[1, 0, 1, 2]])
+SHARED_KERNELS: list[tuple[str, Any]] = [
+    ("gather", lambda x: (x, 0, PLACES)),
+    ("scatter", lambda x: (x, 0, PLACES, 7)),
+    ("scatter", lambda x: (x, 0, PLACES[:, :2], x[:1, 1:], None, "add")),
+    ("scatter_add", lambda x: (x, 0, np.array([[1, 0, 1, 2], [1, 1, 1, 1]]), x)),
+    ("scatter_reduce", lambda x: (x, 1, np.array([[1, 1, 1, 2]] * 3), x, "prod", True)),
+    ("scatter_reduce", lambda x: (x, 1, np.array([[1, 1, 1, 2]] * 3), x, "amax", False)),
+    ("scatter_reduce", lambda x: (x, 1, np.array([[1, 1, 1, 2]] * 3), x, "mean", True)),
+    ("take", lambda x: (x, np.array([[0, -1], [5, 5]]))),
+    ("put", lambda x: (x, np.array([0, -1, 5, 0]), x[0], True)),
+    ("put", lambda x: (x, np.array([0, -1, 5, 1]), x[0], False)),
+    ("index_select", lambda x: (x, 0, ROWS)),
+    ("index_add", lambda x: (x, 0, ROWS, x, 2)),
+    ("index_copy", lambda x: (x, 1, ROWS[:2], x[:, :2])),
+    ("index_fill", lambda x: (x, 0, np.array([-1, 0]), 3)),
+    ("masked_select", lambda x: (x, x > 0)),
+    ("masked_scatter", lambda x: (x, x > 0, x.reshape(-1)[::-1].copy())),
+    ("nonzero", lambda x: (x,)),
+    ("flip", lambda x: (x, (0, 1))),
+    ("roll", lambda x: (x, (1, 2), (0, 1))),
+    ("roll", lambda x: (x, (5,), ())),
+    ("repeat", lambda x: (x, (2, 1, 2))),
+    ("tril", lambda x: (x, 1)),
+    ("triu", lambda x: (x, -1)),
+    ("diagonal", lambda x: (x, 1, 0, 1)),
+    ("diagonal_scatter", lambda x: (x, x[0, :3].copy(), 0, 0, 1)),
+    ("unfold", lambda x: (x, 1, 2, 1)),
+    ("unfold_backward", lambda x: (cpu.copy(cpu.unfold(x, 1, 2, 1)), x.shape, 1, 2, 1)),
+    ("new_zeros", lambda x: (x, (2, 3))),
+    ("narrow", lambda x: (x, 1, 1, 2)),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+@pytest.mark.parametrize(("name", "arguments"), SHARED_KERNELS)
+def test_shared_kernels(device: Device, name: str, arguments: Any, dtype: str) -> None:
+    device.agree(name, *arguments(values((3, 4), dtype)))
+
+
+WRONG: list[tuple[str, Any]] = [
+    ("gather", lambda x: (x, 0, np.array([[3]]))),
+    ("gather", lambda x: (x, 0, np.array([[-1]]))),
+    ("scatter_add", lambda x: (x, 1, np.array([[4]]), x)),
+    ("index_select", lambda x: (x, 0, np.array([3]))),
+    ("index_add", lambda x: (x, 0, np.array([-1]), x[:1])),
+    ("index_copy", lambda x: (x, 0, np.array([5]), x[:1])),
+    ("index_fill", lambda x: (x, 0, np.array([-4]), 1)),
+    ("take", lambda x: (x, np.array([12]))),
+    ("put", lambda x: (x, np.array([-13]), x[0, :1], False)),
+    ("unfold", lambda x: (x, 0, 4, 1)),
+    ("tril", lambda x: (x[0], 0)),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), WRONG)
+def test_shared_kernels_refuse(device: Device, name: str, arguments: Any) -> None:
+    device.agree_in_refusing(name, *arguments(values((3, 4), "float32")))
 
 
 # ---- Reductions ----

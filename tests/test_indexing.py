@@ -111,8 +111,11 @@ def test_reading_gives_views_where_it_can() -> None:
 
 def test_writing_what_does_not_fit() -> None:
     x = rushlight.zeros(2, 3)
-    for index, value in [(0, rushlight.ones(2)), ([0, 1], rushlight.ones(3, 3))]:
-        with pytest.raises(RuntimeError, match=r"shape mismatch"):
+    for index, value, words in [
+        (0, rushlight.ones(2), r"The expanded size of the tensor \(3\) must match"),
+        ([0, 1], rushlight.ones(3, 3), r"shape mismatch: value tensor of shape \[3, 3\]"),
+    ]:
+        with pytest.raises(RuntimeError, match=words):
             x[index] = value
     assert x.sum().item() == 0
 
@@ -126,3 +129,46 @@ def test_writing_touches_nothing_else() -> None:
     x[3, 2:] = rushlight.ones(98)
     assert rushlight._kernels.memory_stats()["peak"] - start < x.nbytes // 10 and before
     assert x.sum().item() == 100
+
+
+def test_indices_that_changed_are_noticed() -> None:
+    """A graph keeps the index tensors, not copies of them."""
+    x = rushlight.ones(3, requires_grad=True)
+    for index in (rushlight.tensor([0, 1]), rushlight.tensor([True, False, True])):
+        y = x[index] * 2
+        index[0] = 0
+        with pytest.raises(RuntimeError, match="has been modified by an inplace operation"):
+            y.sum().backward()
+
+
+def test_nodes_have_pytorch_names(torch: Any) -> None:
+    for index in (0, slice(None), None, ..., (0, None), (0, slice(1, 2)), (slice(1), 0), [0], True):
+        for t in (rushlight, torch):
+            assert t.ones(2, 3, requires_grad=True)[index].grad_fn is not None
+        mine, theirs = (
+            t.ones(2, 3, requires_grad=True)[index].grad_fn.name() for t in (rushlight, torch)
+        )
+        assert mine == theirs, index
+
+
+def test_results_lie_in_order() -> None:
+    """Whatever order NumPy has gone through the indices in."""
+    x, i = rushlight.arange(24).view(2, 3, 4), rushlight.tensor([1, 0])
+    for y in (x[:, i], x[..., i], x[0, :, i], x[:, 0, i], x[:, x[0] > 5]):
+        assert y.is_contiguous()
+
+
+def test_own_shape_in_place() -> None:
+    """The gradient follows; views of the base stay views."""
+    x = rushlight.ones(1, 2, 3, requires_grad=True)
+    y = x * 2
+    y.squeeze_().transpose_(0, 1).unsqueeze_(0)
+    assert tuple(y.shape) == (1, 3, 2) and y._version == 3
+    (y * rushlight.arange(6.0).view(1, 3, 2)).sum().backward()
+    assert x.grad.tolist() == [[[0.0, 4.0, 8.0], [2.0, 6.0, 10.0]]]
+    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad"):
+        x.squeeze_()
+    base = rushlight.zeros(2, 3)
+    view = base[0]
+    view.unsqueeze_(0).swapdims_(0, 1).fill_(5)
+    assert base.tolist() == [[5.0] * 3, [0.0] * 3] and view._base is base

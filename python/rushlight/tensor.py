@@ -20,6 +20,7 @@ from rushlight.backend.common import address
 from rushlight.backend.strided import memory_of
 from rushlight.devices import device
 from rushlight.size import Size
+from rushlight.size import wrap as wrap_dim
 
 __all__ = ["Size", "Tensor"]
 
@@ -86,23 +87,16 @@ class Tensor(Variable):
         """The shape, or the size of dimension `dim`."""
         if dim is None:
             return self.shape
-        return self._array.shape[self._checked_dim(dim, "size")]
+        try:
+            return self._array.shape[wrap_dim(dim, self.ndim, scalar=False)]
+        except IndexError as error:
+            raise explained(error, "size", self)
 
     def numel(self) -> int:
         """The number of elements."""
         return self._array.size  # type: ignore[no-any-return]
 
     nelement = numel
-
-    def _checked_dim(self, dim: int, method: str) -> int:
-        ndim = self._array.ndim
-        if not -ndim <= dim < ndim:
-            error = IndexError(
-                f"Dimension out of range (expected to be in range of [{-max(ndim, 1)}, "
-                f"{max(ndim, 1) - 1}], but got {dim})"
-            )
-            raise explained(error, method, self)
-        return dim
 
     def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
         """The legacy name of the type, such as 'torch.FloatTensor', or a tensor of another dtype.
@@ -130,12 +124,6 @@ class Tensor(Variable):
         """Bytes of all elements."""
         return self._array.nbytes  # type: ignore[no-any-return]
 
-    def stride(self, dim: int | None = None) -> Any:
-        """The steps, in elements, from one index to the next, of all dimensions or of `dim`."""
-        size = self._array.itemsize
-        strides = tuple(s // size for s in self._array.strides)
-        return strides if dim is None else strides[self._checked_dim(dim, "stride")]
-
     def data_ptr(self) -> int:
         """The address of the first element."""
         return address(self._array)
@@ -143,10 +131,6 @@ class Tensor(Variable):
     def storage_offset(self) -> int:
         """The position of the first element in the memory that it belongs to, in elements."""
         return memory_of(self._array)[2]
-
-    def is_contiguous(self) -> bool:
-        """Whether the elements lie in memory without gaps, the last dimension fastest."""
-        return self._array.flags.c_contiguous  # type: ignore[no-any-return]
 
     def is_floating_point(self) -> bool:
         """Whether the element type is floating."""
@@ -338,6 +322,9 @@ class Tensor(Variable):
         unbind: Callable[..., tuple[Tensor, ...]]
         max: Callable[..., Any]
         min: Callable[..., Any]
+
+        is_contiguous: Callable[..., bool]
+        stride: Callable[..., Any]
 
         def __getattr__(self, name: str) -> Callable[..., Tensor]: ...
         def __getitem__(self, index: Any) -> Tensor: ...

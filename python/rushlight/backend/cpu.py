@@ -10,8 +10,13 @@ import numpy as np
 
 from rushlight import _kernels
 from rushlight._kernels import *  # noqa: F403
-from rushlight.backend import special
+from rushlight.backend import common, indexing, special
+from rushlight.backend.arrangement import *  # noqa: F403
 from rushlight.backend.common import *  # noqa: F403
+from rushlight.backend.common import getitem
+from rushlight.backend.indexing import *  # noqa: F403
+from rushlight.backend.indexing import write_at_
+from rushlight.backend.scattering import *  # noqa: F403
 from rushlight.backend.strided import *  # noqa: F403
 
 Array = np.ndarray[Any, Any]
@@ -87,15 +92,27 @@ def cat(arrays: Sequence[Array], dim: int) -> Array:
     return np.concatenate(arrays, dim, out, casting="unsafe")
 
 
-def index_add(shape: Sequence[int], index: Any, g: Array) -> Array:
-    """Zeros of `shape`, with `g` added at `index`; repeated places add up."""
-    out = full(shape, 0, g.dtype)
-    np.add.at(out, index, g)
-    return out
-
-
 def index_place(shape: Sequence[int], index: Any, g: Array) -> Array:
     """Zeros of `shape`, with `g` written at `index`, which names no place twice."""
     out = full(shape, 0, g.dtype)
     out[index] = g
     return out
+
+
+def replaced_(x: Array, index: Any, indices: Any, value: Any) -> None:
+    """``x[index][indices] = value`` in place."""
+    view = getitem(x, index)
+    if indices is not None:
+        write_at_(view, indices, value, False)
+        return
+    if view.shape != getattr(value, "shape", view.shape):
+        value = _kernels.expand(indexing.without_leading_ones(value), view.shape)
+    _kernels.assign(view, value)
+
+
+def fill_(x: Array, value: Any) -> None:
+    """Writes one value everywhere."""
+    _kernels.assign(x, common.number_for(x.dtype, value))
+
+
+replaced = common.out_of_place(replaced_)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
 from rushlight import dtypes, errors
-from rushlight.backend import cpu, device_kernels, kernels_of
+from rushlight.backend import cpu, device_kernels
+from rushlight.backend.common import number_for
 from rushlight.devices import device as Device  # noqa: N812 - `device` is an argument's name
-from rushlight.ops._arguments import sizes_of
+from rushlight.layouts import Order, dense_order, inverse, order_of, preserve_format, strided
+from rushlight.layouts import memory_format as MemoryFormat  # noqa: N812 - an argument's name
+from rushlight.ops._arguments import sizes_of, written
 from rushlight.ops._registry import composed
+from rushlight.size import Size
 from rushlight.tensor import Tensor, refuse
 
 
@@ -19,6 +23,7 @@ def finish(
     array: Any,
     device: Any = None,
     requires_grad: bool = False,
+    out: Tensor | None = None,
     **options: Any,
 ) -> Tensor:
     """A tensor over a new array: moved to its device, with the options every constructor takes.
@@ -30,6 +35,8 @@ def finish(
     if device is not None and Device(device).type != "cpu":
         array = device_kernels(device).asarray(array)
     tensor = Tensor._wrap(array)
+    if out is not None:
+        return written("finish", out, tensor)  # type: ignore[no-any-return]
     if requires_grad:
         if not tensor.is_floating_point():
             raise errors.integers_with_grad()
@@ -39,15 +46,12 @@ def finish(
 
 def _check_options(options: dict[str, Any]) -> None:
     for name, value in options.items():
-        if name in ("pin_memory", "memory_format", "generator", "names"):
+        if name in ("pin_memory", "generator"):
             if value:
                 refuse(name, value)
         elif name == "layout":
-            if value is not None and "strided" not in str(value):
+            if value is not None and value is not strided:
                 refuse(name, value)
-        elif name == "out":
-            if value is not None:
-                refuse(name, "Tensor")
         else:
             raise TypeError(f"got an unexpected keyword argument '{name}'")
 
@@ -56,25 +60,112 @@ def _kind(dtype: dtypes.dtype | None) -> np.dtype[Any]:
     return (dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)).numpy
 
 
-def _full(
-    size: tuple[int, ...], value: Any, kind: np.dtype[Any], options: dict[str, Any]
+def _sizes(name: str, size: tuple[Any, ...], keyword: Any = None) -> tuple[int, ...]:
+    """``f(2, 3)``, ``f((2, 3))`` and ``f(size=(2, 3))`` alike."""
+    if keyword is not None:
+        size = (keyword,)
+    elif not size:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
+    for n in size:
+        if isinstance(n, float):
+            raise TypeError(
+                f"{name}(): argument 'size' (position 1) must be tuple of ints, not float"
+            )
+    return sizes_of(size)
+
+
+def _filled(
+    size: tuple[int, ...],
+    value: Any,
+    kind: np.dtype[Any],
+    options: dict[str, Any],
+    order: Order | None = None,
 ) -> Tensor:
+    """A tensor of one value, None: of any, whose dimensions lie in memory in some order."""
     device = options.pop("device", None)
     kernels = device_kernels("cpu" if device is None else device)
-    requires_grad = options.pop("requires_grad", False)
-    return finish(kernels.full(size, value, kind), None, requires_grad, **options)
+    shape = size if order is None else tuple(size[d] for d in order)
+    if value is None:
+        array = kernels.empty(shape, kind)
+    else:
+        array = kernels.full(shape, number_for(kind, value), kind)
+    if order is not None:
+        array = kernels.permute(array, inverse(order))
+    return finish(array, None, **options)
 
 
-@composed(method=False)
-def zeros(*size: int | Sequence[int], dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
-    """A tensor of zeros; options: device, requires_grad."""
-    return _full(sizes_of(size), 0, _kind(dtype), options)
+Maker = Callable[..., Tensor]
 
 
-@composed(method=False)
-def ones(*size: int | Sequence[int], dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
-    """A tensor of ones; options: device, requires_grad."""
-    return _full(sizes_of(size), 1, _kind(dtype), options)
+def _declare(name: str, value: Any, doc: str) -> tuple[Maker, Maker, Maker]:
+    """Declares ``<name>(size)``, ``<name>_like(input)`` and ``input.new_<name>(size)``."""
+
+    def function(*size: Any, dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
+        shape = _sizes(name, size, options.pop("size", None) if options else None)
+        if name != "empty" and min(shape, default=0) < 0:
+            raise RuntimeError(f"{name}: Dimension size must be non-negative.")
+        order = None
+        if name == "empty":
+            order = _own_order(options.pop("memory_format", None), len(shape))
+        return _filled(shape, value, _kind(dtype), options, order)
+
+    def like(
+        input: Tensor,
+        *,
+        dtype: dtypes.dtype | None = None,
+        memory_format: MemoryFormat = preserve_format,
+        **options: Any,
+    ) -> Tensor:
+        options.setdefault("device", input.device)
+        kind = input._array.dtype if dtype is None else _kind(dtype)
+        return _filled(
+            input._array.shape, value, kind, options, kept_order(input._array, memory_format)
+        )
+
+    def new(input: Tensor, *size: Any, dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
+        options.setdefault("device", input.device)
+        kind = input._array.dtype if dtype is None else _kind(dtype)
+        return _filled(_sizes(f"new_{name}", size, options.pop("size", None)), value, kind, options)
+
+    _name(function, name, f"A tensor of {doc}; options: dtype, device, requires_grad, out.")
+    _name(like, f"{name}_like", f"A tensor of {doc}, with the shape, dtype and device of `input`.")
+    _name(new, f"new_{name}", f"A tensor of {doc}, with the dtype and device of `input`.")
+    return composed(method=False)(function), composed(method=False)(like), composed()(new)
+
+
+def _name(function: Any, name: str, doc: str) -> None:
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+
+
+def _own_order(wanted: MemoryFormat | None, ndim: int) -> Order | None:
+    if wanted is preserve_format:
+        raise RuntimeError("unsupported memory format Preserve")
+    return None if wanted is None else order_of(wanted, ndim)
+
+
+def kept_order(array: Any, wanted: MemoryFormat | None) -> Order | None:
+    """How the dimensions of a copy lie in memory; None: as they come."""
+    if wanted is None or wanted is preserve_format:
+        if array.flags.c_contiguous:
+            return None
+        return dense_order(array.shape, array.strides)
+    return order_of(wanted, array.ndim)
+
+
+zeros, zeros_like, new_zeros = _declare("zeros", 0, "zeros")
+ones, ones_like, new_ones = _declare("ones", 1, "ones")
+empty, empty_like, new_empty = _declare("empty", None, "undefined contents")
+
+
+def _fill_value(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        if value.ndim:
+            raise TypeError("full(): argument 'fill_value' (position 2) must be Number, not Tensor")
+        return value.item()
+    if isinstance(value, complex):
+        refuse("fill_value", value)
+    return value
 
 
 @composed(method=False)
@@ -82,9 +173,11 @@ def full(
     size: Sequence[int], fill_value: Any, *, dtype: dtypes.dtype | None = None, **options: Any
 ) -> Tensor:
     """A tensor of one value, whose type is the dtype's default."""
-    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    if isinstance(size, int):
+        raise TypeError("full(): argument 'size' (position 1) must be tuple of ints, not int")
+    value = _fill_value(fill_value)
     kind = _kind(dtype) if dtype is not None else _type_of_number(value)
-    return _full(tuple(size), value, kind, options)
+    return _filled(tuple(size), value, kind, options)
 
 
 def _type_of_number(value: Any) -> np.dtype[Any]:
@@ -94,56 +187,22 @@ def _type_of_number(value: Any) -> np.dtype[Any]:
 
 
 @composed(method=False)
-def empty(*size: int | Sequence[int], dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
-    """A tensor of undefined contents; options: device, requires_grad."""
-    device = options.pop("device", None)
-    kernels = device_kernels("cpu" if device is None else device)
-    return finish(kernels.empty(sizes_of(size), _kind(dtype)), None, **options)
-
-
-def _like(name: str, value: Any) -> None:
-    def like(input: Tensor, *, dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
-        options.setdefault("device", input.device)
-        kind = input._array.dtype if dtype is None else _kind(dtype)
-        return _full(input._array.shape, value, kind, options)
-
-    like.__name__ = like.__qualname__ = f"{name}_like"
-    like.__doc__ = f"A tensor of {name}, with the shape, dtype and device of `input`."
-    composed(method=False)(like)
-
-    def new(
-        self: Tensor, *size: int | Sequence[int], dtype: dtypes.dtype | None = None, **options: Any
-    ) -> Tensor:
-        options.setdefault("device", self.device)
-        kind = self._array.dtype if dtype is None else _kind(dtype)
-        return _full(sizes_of(size), value, kind, options)
-
-    new.__name__ = f"new_{name}"
-    new.__doc__ = f"A tensor of {name}, with the dtype and device of this one."
-    setattr(Tensor, new.__name__, new)
-
-
-_like("zeros", 0)
-_like("ones", 1)
-
-
-@composed(method=False)
-def empty_like(input: Tensor, *, dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
-    """A tensor of undefined contents, with the shape, dtype and device of `input`."""
-    options.setdefault("device", input.device)
-    return empty(input.shape, dtype=input.dtype if dtype is None else dtype, **options)
-
-
-@composed(method=False)
 def full_like(
-    input: Tensor, fill_value: Any, *, dtype: dtypes.dtype | None = None, **options: Any
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: dtypes.dtype | None = None,
+    memory_format: MemoryFormat = preserve_format,
+    **options: Any,
 ) -> Tensor:
     """A tensor of one value, with the shape, dtype and device of `input`."""
     options.setdefault("device", input.device)
-    return full(input.shape, fill_value, dtype=input.dtype if dtype is None else dtype, **options)
+    kind = input._array.dtype if dtype is None else _kind(dtype)
+    order = kept_order(input._array, memory_format)
+    return _filled(input._array.shape, _fill_value(fill_value), kind, options, order)
 
 
-@composed(name="new_full")
+@composed()
 def new_full(
     input: Tensor,
     size: Sequence[int],
@@ -166,13 +225,20 @@ def new_tensor(
     return tensor(data, dtype=input.dtype if dtype is None else dtype, **options)
 
 
-@composed()
-def new_empty(
-    input: Tensor, *size: int | Sequence[int], dtype: dtypes.dtype | None = None, **options: Any
-) -> Tensor:
-    """A tensor of undefined contents, with the dtype and device of this one."""
-    options.setdefault("device", input.device)
-    return empty(*size, dtype=input.dtype if dtype is None else dtype, **options)
+def _new(self: Tensor, *args: Any) -> Tensor:
+    """The legacy constructor with this dtype and device: sizes, or data."""
+    if len(args) == 1 and not isinstance(args[0], int | Size):
+        return new_tensor(self, args[0])
+    return new_empty(self, *(args or (0,)))
+
+
+Tensor.new = _new  # type: ignore[attr-defined]
+
+
+@composed(method=False)
+def scalar_tensor(s: Any, *, dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
+    """A tensor without dimensions, of the default dtype whatever the number is."""
+    return _filled((), _fill_value(s), _kind(dtype), options)
 
 
 # ---- From data ----
@@ -301,78 +367,3 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     if not ndarray.flags.aligned:
         raise ValueError("given numpy array is not aligned; make a copy with array.copy()")
     return Tensor._wrap(ndarray.view(np.ndarray))
-
-
-@composed(method=False)
-def arange(
-    start: Any,
-    end: Any = None,
-    step: Any = 1,
-    *,
-    dtype: dtypes.dtype | None = None,
-    **options: Any,
-) -> Tensor:
-    """``start + i * step`` for every i that stays before `end`; int64 unless a bound is a float."""
-    if end is None:
-        start, end = 0, start
-    bounds = [b.item() if isinstance(b, Tensor) else b for b in (start, end, step)]
-    if bounds[2] == 0:
-        raise RuntimeError("step must be nonzero")
-    if (bounds[1] - bounds[0]) * bounds[2] < 0:
-        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    if dtype is None:
-        floating = any(isinstance(b, float) for b in bounds)
-        dtype = dtypes.get_default_dtype() if floating else dtypes.int64
-    dtype = dtypes.of(dtype)
-    first, step = bounds[0], bounds[2]
-    count = int(np.ceil((bounds[1] - first) / step))
-    if dtype.is_floating_point:
-        array = first + np.arange(count, dtype=np.float64) * step
-    else:
-        array = int(first) + np.arange(count) * int(step)
-    array = _converted(array, dtype.numpy)
-    return finish(array, **options)
-
-
-@composed(method=False)
-def linspace(
-    start: float, end: float, steps: int, *, dtype: dtypes.dtype | None = None, **options: Any
-) -> Tensor:
-    """`steps` numbers at equal distances from `start` to `end`, both included."""
-    if steps < 0:
-        raise RuntimeError("number of steps must be non-negative")
-    kind = _kind(dtype)
-    # From both ends inwards, in the result's type, as PyTorch computes it.
-    step = kind.type(end - start) / kind.type(max(steps - 1, 1))
-    index = _converted(np.arange(steps), kind)
-    upper = kind.type(end) - step * kind.type(1) * (steps - 1 - index)
-    lower = kind.type(start) + step * index
-    array = np.where(index < steps // 2, lower, upper) if steps > 1 else np.full(steps, start)
-    return finish(_converted(array, kind), **options)
-
-
-@composed(method=False)
-def eye(
-    n: int, m: int | None = None, *, dtype: dtypes.dtype | None = None, **options: Any
-) -> Tensor:
-    """The ``(n, m)`` matrix with ones on its diagonal, zeros elsewhere."""
-    return finish(np.eye(n, m, dtype=_kind(dtype)), **options)
-
-
-@composed(method=False)
-def is_tensor(obj: Any) -> bool:
-    """Whether `obj` is a tensor."""
-    return isinstance(obj, Tensor)
-
-
-@composed(method=False)
-def numel(input: Tensor) -> int:
-    """The number of elements."""
-    return input.numel()
-
-
-@composed(method=False)
-def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
-    """The dtype of arithmetic between two operands, tensors or numbers."""
-    operands = [x._array if isinstance(x, Tensor) else x for x in (tensor1, tensor2)]
-    return dtypes.of_numpy(kernels_of(*operands).result_type(*operands))

@@ -1,14 +1,21 @@
-"""Reading and writing elements by index."""
+"""``x[index]``, read and written, by PyTorch's rules.
+
+An index is taken apart: what is a number, a slice, None or Ellipsis gives a view; then arrays
+choose among its elements, all at once.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
-import numpy as np
-
+from rushlight import errors
+from rushlight.autograd.facts import explained
+from rushlight.autograd.grad_mode import state as grad_state
+from rushlight.backend.common import number_for, overflow
+from rushlight.ops._indexing import INSERT, NONE, SELECT, Indices, Items, indices_of, taken
 from rushlight.ops._registry import composed, op
 from rushlight.ops.pointwise import Number
-from rushlight.ops.shape import wrap
 from rushlight.tensor import Tensor
 
 
@@ -24,148 +31,149 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     """The view of one slice along `dim`."""
 
 
-@op(
-    input=lambda K, g, input_shape, index: K.index_place(input_shape, index, g),
-    forward=lambda K, input, index: K.getitem(input, index),
-    view=True,
-    node="SliceBackward0",
-    method=False,
-)
-def sliced(input: Tensor, index: Any) -> Tensor:
-    """``input[index]`` for ints, slices, None and Ellipsis: a view."""
+F = TypeVar("F", bound=Callable[..., Tensor])
 
 
-@op(
-    input=lambda K, g, input_shape, index: K.index_add(input_shape, index, g),
-    forward=lambda K, input, index: K.getitem(input, index),
-    node="IndexBackward0",
-    method=False,
-)
-def gathered(input: Tensor, index: Any) -> Tensor:
-    """``input[index]`` with arrays among the indices: a copy."""
+def _view(node: str) -> Callable[[F], F]:
+    """An op that takes a view by numbers, slices, None and Ellipsis; `node` is its last step."""
+    return op(
+        input=lambda K, g, input_shape, index: K.index_place(input_shape, index, g),
+        forward=lambda K, input, index: K.getitem(input, index),
+        view=True,
+        node=node,
+        method=False,
+    )
 
 
-@op(values=lambda K, g, index: K.getitem(g, index), method=False)
-def index_add(shape: tuple[int, ...], index: Any, values: Tensor) -> Tensor:
-    """Zeros of `shape`, with `values` added at `index`; repeated places add up."""
+@_view("SliceBackward0")
+def sliced(input: Tensor, index: Items) -> Tensor:
+    """``input[index]`` where a slice comes last."""
 
 
-@op(values=lambda K, g, index: K.getitem(g, index), method=False)
-def index_place(shape: tuple[int, ...], index: Any, values: Tensor) -> Tensor:
-    """Zeros of `shape`, with `values` written at `index`, which names no place twice."""
+@_view("SelectBackward0")
+def selected(input: Tensor, index: Items) -> Tensor:
+    """``input[index]`` where a number comes last."""
+
+
+@_view("UnsqueezeBackward0")
+def inserted(input: Tensor, index: Items) -> Tensor:
+    """``input[index]`` where None comes last."""
+
+
+@_view("AliasBackward0")
+def aliased(input: Tensor, index: Items) -> Tensor:
+    """``input[...]``: all of it."""
 
 
 @composed(method=False)
-def getitem(input: Tensor, index: Any) -> Tensor:
-    """``input[index]`` with an index that was normalised already."""
-    return gathered(input, index)
+def getitem(input: Tensor, index: Items) -> Tensor:
+    """``input[index]`` with an index that was taken apart already: a view."""
+    return sliced(input, index)
+
+
+@op(values=lambda K, g, index: K.getitem(g, index), method=False)
+def index_place(shape: tuple[int, ...], index: Items, values: Tensor) -> Tensor:
+    """Zeros of `shape`, with `values` written at `index`, which names no place twice."""
 
 
 @op(
-    input=lambda K, g, index: K.replaced(g, index, 0),
-    value=lambda K, g, index, value_shape: _written_gradient(K, g, index, value_shape),
+    input=lambda K, g, input_shape, indices: K.write_at(
+        K.new_zeros(g, input_shape), indices.unchanged(), g, True
+    ),
+    node="IndexBackward0",
+    method=False,
+)
+def read_at(input: Tensor, indices: Indices) -> Tensor:
+    """``input[indices]`` for arrays: a copy."""
+
+
+@op(
+    input=lambda K, g, indices, accumulate: (
+        g if accumulate else K.write_at(g, indices.unchanged(), 0, False)
+    ),
+    values=lambda K, g, indices, values_shape: _part(K, g, (), indices, values_shape),
     node="IndexPutBackward0",
     inplace=True,
     method=False,
 )
-def replaced(input: Tensor, index: Any, value: Tensor | Number) -> Tensor:
-    """A copy of `input` with ``[index] = value``."""
+def write_at(input: Tensor, indices: Indices, values: Tensor | Number, accumulate: bool) -> Tensor:
+    """A copy with ``[indices] = values``, or ``+=``."""
 
 
-def _written_gradient(K: Any, g: Any, index: Any, shape: tuple[int, ...]) -> Any:
-    """The gradient of what was written; leading dimensions of size 1 that it had come back."""
-    taken = K.getitem(g, index)
-    added = len(shape) - taken.ndim
-    return K.reshape(taken, (1,) * added + tuple(taken.shape)) if added > 0 else taken
+@op(
+    input=lambda K, g, index, indices: K.replaced(g, index, indices, 0),
+    value=lambda K, g, index, indices, value_shape: _part(K, g, index, indices, value_shape),
+    node="IndexPutBackward0",
+    inplace=True,
+    method=False,
+)
+def replaced(
+    input: Tensor, index: Items, indices: Indices | None, value: Tensor | Number
+) -> Tensor:
+    """A copy with ``[index][indices] = value``."""
 
 
-def _normalised(input: Tensor, index: Any) -> tuple[Any, bool]:
-    """The index over arrays, and whether it is basic, so that reading it gives a view."""
-    basic = True
-    items = []
-    for item in index if isinstance(index, tuple) else (index,):
-        if isinstance(item, Tensor):
-            item = item._array
-            if item.dtype.name not in ("int64", "int32", "uint8", "bool"):
-                raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-            basic &= item.ndim == 0 and item.dtype.kind != "b"
-            if item.ndim == 0 and item.dtype.kind != "b":
-                item = int(item)
-        elif isinstance(item, list | range | np.ndarray):
-            item = np.asarray(item)
-            item = item.astype(np.int64) if item.size == 0 else item
-            basic = False
-        elif isinstance(item, slice):
-            item = _checked_slice(item)
-        elif isinstance(item, bool | np.bool_):
-            basic = False
-        elif item is not None and item is not Ellipsis and not isinstance(item, int | np.integer):
-            raise (TypeError if isinstance(item, str) else IndexError)(
-                "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables "
-                f"are valid indices (got {type(item).__name__})"
-            )
-        items.append(item)
-    _check_bounds(input, items)
-    return tuple(items), basic
+def _part(K: Any, g: Any, index: Items, indices: Indices | None, shape: tuple[int, ...]) -> Any:
+    """The gradient of what was written, which may have had further dimensions of size 1."""
+    part = K.getitem(g, index) if index else g
+    if indices is not None:
+        part = K.read_at(part, indices.unchanged())
+    further = len(shape) - len(part.shape)
+    return K.reshape(part, (1,) * further + tuple(part.shape)) if further > 0 else part
 
 
-def _checked_slice(item: slice) -> slice:
-    def number(value: Any) -> Any:
-        return int(value) if isinstance(value, Tensor | np.integer) else value
-
-    item = slice(number(item.start), number(item.stop), number(item.step))
-    if item.step is not None and item.step <= 0:
-        raise ValueError("step must be greater than zero")
-    return item
-
-
-def _check_bounds(input: Tensor, items: list[Any]) -> None:
-    """PyTorch's words for an int that is out of range, and for too many indices."""
-    shape = input._array.shape
-    taken = [i for i in items if i is not None and i is not Ellipsis]
-    count = sum(
-        getattr(i, "ndim", 1) if getattr(i, "dtype", None) == np.bool_ else 1 for i in taken
-    )
-    if count > len(shape) and not any(isinstance(i, bool | np.bool_) for i in taken):
-        if not shape:
-            raise IndexError(
-                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
-                "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
-            )
-        raise IndexError(f"too many indices for tensor of dimension {len(shape)}")
-    dim = 0
-    for item in items:
-        if item is Ellipsis:
-            return
-        if isinstance(item, int) and not isinstance(item, bool) and dim < len(shape):
-            if not -shape[dim] <= item < shape[dim]:
-                raise IndexError(
-                    f"index {item} is out of bounds for dimension {dim} with size {shape[dim]}"
-                )
-        dim += item is not None
+# ---- Reading and writing ----
 
 
 def _getitem(self: Tensor, index: Any) -> Tensor:
-    """``self[index]``: a view for ints, slices, None and Ellipsis, else a copy.
+    """``self[index]``: a view for numbers, slices, None and Ellipsis, else a copy.
 
     Raises:
         IndexError: out of range, too many indices, or an index of a floating type.
-        ValueError: for a slice with a negative step.
+        ValueError: for a slice whose step is not positive.
     """
     if type(index) is int:
         shape = self._array.shape
         if shape and -shape[0] <= index < shape[0]:
             return select(self, 0, index)
-    items, basic = _normalised(self, index)
-    return sliced(self, items) if basic else gathered(self, items)
+    items, last, indices = taken(self, index)
+    if indices is None:
+        return _viewed(self, items, last)
+    return read_at(self if last == NONE else _viewed(self, items, last), indices)
+
+
+def _viewed(tensor: Tensor, items: Items, last: int) -> Tensor:
+    if last == SELECT:
+        return selected(tensor, items)
+    if last == INSERT:
+        return inserted(tensor, items)
+    return aliased(tensor, items) if last == NONE else sliced(tensor, items)
 
 
 def _setitem(self: Tensor, index: Any, value: Any) -> None:
-    """``self[index] = value`` in place, with broadcasting, conversion and gradients."""
-    items, _ = _normalised(self, index)
-    if not isinstance(value, Tensor | int | float):
-        value = Tensor._wrap(np.asarray(value, self._array.dtype))
-    self.replaced_(items, value)
+    """``self[index] = value`` in place, with broadcasting and gradients.
+
+    Raises:
+        TypeError: for a value that is neither a tensor nor a number.
+        RuntimeError: for one of a shape that does not fit, or, among arrays, of another dtype.
+    """
+    if isinstance(value, bool | int | float):
+        value = number_for(self._array.dtype, value)
+    elif isinstance(value, complex):
+        raise overflow(self._array.dtype)
+    elif not isinstance(value, Tensor):
+        raise TypeError(f"can't assign a {_qualified(type(value))} to a {self.type()}")
+    if index is False:
+        return
+    items, _, indices = taken(self, None if index is True else index)
+    if items and grad_state.enabled and self.requires_grad and self.is_leaf:
+        # PyTorch takes the view before it writes.
+        raise explained(errors.leaf_in_place(view=True), "setitem", self)
+    self.replaced_(items, indices, value)
+
+
+def _qualified(kind: type) -> str:
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
 
 
 Tensor.__getitem__ = _getitem  # type: ignore[method-assign]
@@ -173,55 +181,33 @@ Tensor.__setitem__ = _setitem  # type: ignore[method-assign]
 
 
 @composed()
-def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """The elements whose positions along `dim` are `indices`; the other sizes broadcast."""
-    if dim is None:
-        return gather(input.reshape(-1), 0, indices.reshape(-1))
-    if input.ndim != indices.ndim:
-        raise RuntimeError(
-            "torch.take_along_dim(): input and indices should have the same number of dimensions, "
-            f"but got {input.ndim} dimensions for input, and {indices.ndim} dimensions for indices"
-        )
-    dim = wrap(dim, input.ndim)
-    sizes = list(np.broadcast_shapes(_without(dim, input), _without(dim, indices)))
-    own, taken = input._array.shape[dim], indices._array.shape[dim]
-    source = input.expand(*sizes[:dim], own, *sizes[dim:])
-    return gather(source, dim, indices.expand(*sizes[:dim], taken, *sizes[dim:]))
-
-
-def _without(dim: int, tensor: Tensor) -> tuple[int, ...]:
-    shape: tuple[int, ...] = tensor.shape
-    return shape[:dim] + shape[dim + 1 :]
-
-
-@composed()
-def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
-    """``out[i][j] = input[index[i][j]][j]`` for ``dim = 0``, and likewise for other dimensions.
+def index_put(
+    input: Tensor,
+    indices: Sequence[Tensor],
+    values: Tensor,
+    accumulate: bool = False,
+) -> Tensor:
+    """A copy with ``[indices] = values``, or ``+=`` where repeated places add up.
 
     Args:
-        input: the source.
-        dim: the dimension that `index` counts along.
-        index: int64, with as many dimensions as `input`, nowhere larger apart from `dim`.
-        sparse_grad: not supported.
-
-    Raises:
-        RuntimeError: for an index of another type or number of dimensions, or out of bounds.
+        input: what is copied.
+        indices: tensors of int64, int32 or bool, for the first dimensions.
+        values: of the dtype of `input`, broadcast.
+        accumulate: add.
     """
-    if sparse_grad:
-        raise NotImplementedError("gather(): sparse_grad=True is not supported")
-    positions = index._array
-    if positions.dtype.name not in ("int32", "int64"):
-        raise RuntimeError("gather(): Expected dtype int32/int64 for index")
-    if positions.ndim != input.ndim:
-        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
-    if input.ndim == 0:
-        return input.clone()
-    dim %= input.ndim
-    size = input._array.shape[dim]
-    if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= size):
-        raise RuntimeError(
-            f"index {int(positions.max())} is out of bounds for dimension {dim} with size {size}"
-        )
-    grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in positions.shape)])
-    grid[dim] = positions
-    return gathered(input, tuple(grid))
+    if not isinstance(values, Tensor):
+        raise errors.wrong_argument("index_put", "values", values)
+    return write_at(input, indices_of(input, indices), values, accumulate)
+
+
+@composed(name="index_put_")
+def index_put_(
+    input: Tensor,
+    indices: Sequence[Tensor],
+    values: Tensor,
+    accumulate: bool = False,
+) -> Tensor:
+    """`index_put` in place."""
+    if not isinstance(values, Tensor):
+        raise errors.wrong_argument("index_put_", "values", values)
+    return input.write_at_(indices_of(input, indices), values, accumulate)

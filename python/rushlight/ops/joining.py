@@ -9,8 +9,9 @@ from rushlight.autograd.grad_mode import state as grad_state
 from rushlight.autograd.node import Edge, Node, fill_in
 from rushlight.autograd.views import edge_of
 from rushlight.backend import kernels_of
+from rushlight.ops._arguments import written
 from rushlight.ops._registry import composed
-from rushlight.ops.shape import wrap
+from rushlight.size import wrap
 from rushlight.tensor import Tensor
 
 
@@ -54,10 +55,12 @@ def cat(
     Raises:
         ValueError: for an empty list.
         RuntimeError: for sizes that do not agree.
-        NotImplementedError: for `out`.
+        TypeError: for what is no sequence of tensors.
     """
-    if out is not None:
-        raise NotImplementedError("cat(): out is not supported")
+    if isinstance(tensors, Tensor):
+        raise TypeError(
+            "cat(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor"
+        )
     for i, tensor in enumerate(tensors):
         if not isinstance(tensor, Tensor):
             raise TypeError(
@@ -65,18 +68,24 @@ def cat(
             )
     if not tensors:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
-    # A 1-d tensor without elements joins with anything.
+    for i, tensor in enumerate(tensors):
+        if tensor.ndim == 0:
+            raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
+    # A 1-d tensor without elements joins with anything; only its type counts.
     parts = [t for t in tensors if t._array.shape != (0,)] or list(tensors[:1])
     dim = wrap(dim if axis is None else axis, parts[0].ndim)
     _check_sizes(parts, dim)
     arrays = [t._array for t in parts]
     kernels = kernels_of(*arrays)
+    if len(parts) < len(tensors):
+        dtype = kernels.result_type(*(t._array for t in tensors))
+        arrays[0] = arrays[0] if arrays[0].dtype == dtype else kernels.cast(arrays[0], dtype)
     result = Tensor._wrap(kernels.cat(arrays, dim))
     edges = tuple(map(edge_of, parts))
     if grad_state.enabled and any(e is not None for e in edges):
         saved = (dim, [a.shape[dim] for a in arrays])
         result._edge = (fill_in(CatBackward0(), edges, saved, result._array), 0)
-    return result
+    return result if out is None else written("cat", out, result)
 
 
 @composed(method=False)
@@ -94,8 +103,6 @@ def joined(
 
 def _check_sizes(parts: Sequence[Tensor], dim: int) -> None:
     first = parts[0]._array.shape
-    if not first:
-        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
     for i, tensor in enumerate(parts):
         shape = tensor._array.shape
         if len(shape) != len(first):
@@ -113,6 +120,10 @@ def _check_sizes(parts: Sequence[Tensor], dim: int) -> None:
 @composed(method=False)
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The tensors, all of one shape, along a new dimension `dim`."""
+    if isinstance(tensors, Tensor):
+        raise TypeError(
+            "stack(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor"
+        )
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
     first = tensors[0].shape

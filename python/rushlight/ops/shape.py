@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,9 +10,15 @@ import numpy as np
 
 from rushlight import devices, dtypes, errors
 from rushlight.backend import device_kernels
+from rushlight.backend.common import number_for
+from rushlight.layouts import Order, preserve_format
+from rushlight.layouts import memory_format as MemoryFormat  # noqa: N812 - an argument's name
 from rushlight.ops._declaration import MANY
 from rushlight.ops._registry import composed, op
+from rushlight.ops.creation import kept_order
+from rushlight.ops.layout import clone, contiguous, in_order
 from rushlight.ops.pointwise import Number
+from rushlight.size import wrap, wrap_all
 from rushlight.tensor import Tensor
 
 
@@ -35,16 +42,16 @@ def reshaped_copy(input: Tensor, *size: int | Sequence[int]) -> Tensor:
 
 
 @composed()
-def reshape(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
+def reshape(input: Tensor, shape: int | Sequence[int], *more: int) -> Tensor:
     """The same elements in another shape: a view where strides allow it, else a copy."""
     if input._array.flags.c_contiguous:
-        return view(input, *shape)
+        return view(input, shape, *more)
     try:
-        return view(input, *shape)
+        return view(input, shape, *more)
     except RuntimeError as error:
         if not str(error).startswith("view size is not compatible"):
             raise
-        return reshaped_copy(input, *shape)
+        return reshaped_copy(input, shape, *more)
 
 
 @composed()
@@ -57,22 +64,35 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The dimensions from `start_dim` to `end_dim` merged into one."""
     ndim = input.ndim
-    if ndim == 0:
-        return reshape(input, 1)
     start, end = wrap(start_dim, ndim), wrap(end_dim, ndim)
     if start > end:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if ndim == 0:
+        return reshape(input, 1)
     if start == end:
         return input
     shape = input._array.shape
-    return reshape(input, (*shape[:start], -1 if input.numel() else 0, *shape[end + 1 :]))
+    merged = math.prod(shape[start : end + 1])
+    return reshape(input, (*shape[:start], merged, *shape[end + 1 :]))
 
 
 @composed()
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """Dimension `dim` split into `sizes`, one of which may be -1."""
-    shape = input._array.shape
     dim = wrap(dim, input.ndim)
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    shape = input._array.shape or (1,)
+    known = math.prod(n for n in sizes if n != -1)
+    count = sum(n == -1 for n in sizes)
+    if count > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    if known != shape[dim] if not count else known == 0 or shape[dim] % known:
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} "
+            f"({shape[dim]}) in the input tensor"
+        )
+    sizes = [shape[dim] // known if n == -1 else n for n in sizes]
     return reshape(input, (*shape[:dim], *sizes, *shape[dim + 1 :]))
 
 
@@ -125,20 +145,6 @@ def permute(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
     """A view with its dimensions in another order."""
 
 
-def _reversed(tensor: Tensor) -> Tensor:
-    """All dimensions in reverse order, as a view."""
-    return permute(tensor, *reversed(range(tensor.ndim)))
-
-
-def _last_two_exchanged(tensor: Tensor) -> Tensor:
-    """The last two dimensions exchanged, as a view."""
-    return transpose(tensor, -2, -1)
-
-
-Tensor.T = property(_reversed)  # type: ignore[assignment]
-Tensor.mT = property(_last_two_exchanged)  # type: ignore[assignment]
-
-
 @op(
     input=lambda K, g, input_shape: K.reshape(g, input_shape),
     forward=lambda K, input, dims: K.squeeze(input, dims),
@@ -155,8 +161,7 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """A view without dimensions of size 1: all, or those among `dim`."""
     if dim is None:
         return squeeze_dims(input, None)
-    dims = (dim,) if isinstance(dim, int) else dim
-    return squeeze_dims(input, tuple(wrap(d, input.ndim) for d in dims))
+    return squeeze_dims(input, wrap_all(dim, input.ndim))
 
 
 @op(
@@ -190,13 +195,20 @@ def narrow_gradient(
 
 @op(
     input=lambda K, g, input_shape, dim, start, length: narrow_gradient(
-        K, g, input_shape, dim, start, length
+        K, g, input_shape, dim, int(start), length
     ),
+    forward=lambda K, input, dim, start, length: K.narrow(input, dim, _position(start), length),
     view=True,
     node="SliceBackward0",
 )
-def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     """The view of `length` slices along `dim` from `start` on."""
+
+
+def _position(start: int | Tensor) -> int:
+    if isinstance(start, Tensor) and (start.ndim or start._array.dtype.kind not in "iu"):
+        raise RuntimeError("start must be an 0-dim integral Tensor.")
+    return int(start)
 
 
 @op(
@@ -217,8 +229,10 @@ def split(tensor: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tupl
 
     The views must not be changed in place where that would be recorded.
     """
+    if tensor.ndim == 0:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
     dim = wrap(dim, tensor.ndim)
-    total = tensor._array.shape[dim] if tensor.ndim else 1
+    total = tensor._array.shape[dim]
     if isinstance(split_size, int):
         if split_size < 0 or (split_size == 0 and total):
             raise RuntimeError(
@@ -238,6 +252,8 @@ def split(tensor: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tupl
 @composed()
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` views of equal size along `dim` (the last may be smaller)."""
+    if input.ndim == 0:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     total = input._array.shape[wrap(dim, input.ndim)]
@@ -251,7 +267,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
         dim % len(input_shape),
         [1] * len(g),
     ),
-    forward=lambda K, input, dim: K.unbind(input, wrap(dim, input.ndim)),
+    forward=lambda K, input, dim: K.unbind(input, wrap(dim, input.ndim, scalar=False)),
     outputs=MANY,
     view=True,
 )
@@ -259,34 +275,17 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The views of all slices along `dim`; not to be changed in place where that is recorded."""
 
 
-# ---- Copies and conversions ----
+# ---- Conversions ----
 
 
 @op(
     input=lambda K, g: g,
-    forward=lambda K, input: K.copy(input),
-    node="CloneBackward0",
+    forward=lambda K, input, dtype, order: in_order(K, lambda x: K.cast(x, dtype), input, order),
+    node="ToCopyBackward0",
     method=False,
 )
-def copied(input: Tensor) -> Tensor:
-    """A contiguous copy."""
-
-
-@composed()
-def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A contiguous copy, through which gradients flow; `memory_format` is ignored."""
-    return copied(input)
-
-
-@composed()
-def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
-    """This tensor if its elements lie in order, else a copy; `memory_format` is ignored."""
-    return input if input._array.flags.c_contiguous else copied(input)
-
-
-@op(input=lambda K, g: g, node="ToCopyBackward0", method=False)
-def cast(input: Tensor, dtype: np.dtype[Any]) -> Tensor:
-    """A copy of another element type."""
+def cast(input: Tensor, dtype: np.dtype[Any], order: Order | None = None) -> Tensor:
+    """A copy of another element type, whose dimensions lie in memory in a given order."""
 
 
 @op(
@@ -307,13 +306,16 @@ def to(
     device: Any = None,
     non_blocking: bool = False,
     copy: bool = False,
-    memory_format: Any = None,
+    memory_format: MemoryFormat | None = None,
 ) -> Tensor:
     """This tensor with another dtype and on another device: itself where nothing changes.
 
-    Takes a dtype, a device, both, or another tensor to be like. `non_blocking` and
-    `memory_format` are accepted and have no effect.
+    Takes a dtype, a device, both, or another tensor to be like, then `non_blocking` and `copy`.
+    `non_blocking` has no effect; elements keep their order in memory unless `memory_format` says
+    another.
     """
+    flags = [value for value in args if isinstance(value, bool)]
+    copy = flags[1] if len(flags) > 1 else copy
     for value in args:
         if isinstance(value, dtypes.dtype | type):
             dtype = dtypes.of(value)
@@ -330,8 +332,10 @@ def to(
     dtype = None if dtype is None else dtypes.of(dtype)
     if dtype is not None and dtype is not result.dtype:
         kind = result if dtype.is_floating_point else result.detach()
-        return cast(kind, dtype.numpy)
-    return copied(result) if copy and result is input else result
+        return cast(kind, dtype.numpy, kept_order(result._array, memory_format))
+    if memory_format is not None and memory_format is not preserve_format and not copy:
+        return contiguous(result, memory_format)
+    return clone(result, memory_format=memory_format) if copy and result is input else result
 
 
 @composed()
@@ -395,7 +399,9 @@ def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
 @op(
     input=lambda K, g: K.zeros_like(g),
     value=lambda K, g: g,
-    forward=lambda K, input, value: K.full(input.shape, value, input.dtype),
+    forward=lambda K, input, value: K.full(
+        input.shape, number_for(input.dtype, value), input.dtype
+    ),
     method=False,
     inplace=True,
 )
@@ -407,18 +413,3 @@ def fill(input: Tensor, value: Tensor | Number) -> Tensor:
 def zero_(input: Tensor) -> Tensor:
     """Writes 0 everywhere."""
     return input.fill_(0)
-
-
-def wrap(dim: int, ndim: int) -> int:
-    """A dimension counted from the front.
-
-    Raises:
-        IndexError: for one that does not exist.
-    """
-    bound = max(ndim, 1)
-    if not -bound <= dim < bound:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], "
-            f"but got {dim})"
-        )
-    return dim % bound

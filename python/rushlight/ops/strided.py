@@ -73,3 +73,24 @@ def as_strided(
     own = layout_of(input._array)
     start = 0 if storage_offset is None else storage_offset - input.storage_offset()
     return strided_view(input, size, stride, storage_offset, own, (size, stride, start))
+
+
+@composed()
+def as_strided_scatter(
+    input: Tensor,
+    src: Tensor,
+    size: Sequence[int],
+    stride: Sequence[int],
+    storage_offset: int | None = None,
+) -> Tensor:
+    """A copy with `src` written where `as_strided` of these arguments would show it."""
+    size, stride = tuple(map(int, size)), tuple(map(int, stride))
+    own = layout_of(input._array)
+    as_strided(input.detach(), size, stride, storage_offset)  # whether it lies in the memory
+    if tuple(src.shape) != size:
+        raise RuntimeError(
+            "expected src to have a size equal to the slice of self. src size = "
+            f"{list(src.shape)}, slice size = {list(size)}"
+        )
+    start = 0 if storage_offset is None else storage_offset - input.storage_offset()
+    return strided_replaced(input, src, own, (size, stride, start))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-__all__ = ["checkpoint", "data", "tensorboard", "viz"]
+__all__ = ["checkpoint", "data", "dlpack", "tensorboard", "viz"]
 
 
 def __getattr__(name: str) -> ModuleType:

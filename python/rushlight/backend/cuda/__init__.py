@@ -7,6 +7,7 @@ package costs nothing: CuPy is loaded when the first array is made, see `runtime
 
 from __future__ import annotations
 
+from rushlight.backend.arrangement import *  # noqa: F403
 from rushlight.backend.common import *  # noqa: F403
 from rushlight.backend.cuda.arrays import *  # noqa: F403
 from rushlight.backend.cuda.checks import *  # noqa: F403
@@ -18,4 +19,6 @@ from rushlight.backend.cuda.random import *  # noqa: F403
 from rushlight.backend.cuda.reduction import *  # noqa: F403
 from rushlight.backend.cuda.runtime import *  # noqa: F403
 from rushlight.backend.cuda.special import *  # noqa: F403
+from rushlight.backend.indexing import *  # noqa: F403
+from rushlight.backend.scattering import *  # noqa: F403
 from rushlight.backend.strided import *  # noqa: F403

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.backend import common, indexing
+from rushlight.backend.common import getitem
 from rushlight.backend.cuda.checks import check_destination, refuse
 from rushlight.backend.cuda.halves import computed_in
-from rushlight.backend.cuda.pointwise import assign, converted, result_type
+from rushlight.backend.cuda.pointwise import assign, result_type
 from rushlight.backend.cuda.runtime import cp
+from rushlight.backend.indexing import write_at_
 
 __all__ = [
     "arange",
@@ -20,8 +23,6 @@ __all__ = [
     "expand",
     "fill_",
     "full",
-    "getitem",
-    "index_add",
     "index_place",
     "replaced",
     "replaced_",
@@ -111,83 +112,28 @@ def cat(arrays: Sequence[Any], dim: int) -> Any:
 # ---- Elements by index ----
 
 
-def getitem(x: Any, index: Any) -> Any:
-    """``x[index]``: a view for ints, slices, None and Ellipsis, else a copy."""
-    return x[_checked(x.shape, index)]
-
-
-def replaced(x: Any, index: Any, value: Any) -> Any:
-    """A copy of `x` with ``[index] = value``."""
-    out = x.copy()
-    replaced_(out, index, value)
+def index_place(shape: Sequence[int], index: Any, g: Any) -> Any:
+    """Zeros of `shape`, with `g` written at `index`, which names no place twice."""
+    out = full(shape, 0, g.dtype)
+    out[index] = g
     return out
 
 
-def replaced_(x: Any, index: Any, value: Any) -> None:
-    """``x[index] = value`` in place."""
+def replaced_(x: Any, index: Any, indices: Any, value: Any) -> None:
+    """``x[index][indices] = value`` in place."""
     check_destination(x)
-    if not isinstance(value, cp.ndarray):
-        value = converted(value, x.dtype)
-    try:
-        x[_checked(x.shape, index)] = value
-    except ValueError as error:
-        raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to "
-            f"indexing result; {error}"
-        ) from None
+    view = getitem(x, index)
+    if indices is not None:
+        write_at_(view, indices, value, False)
+        return
+    if view.shape != getattr(value, "shape", view.shape):
+        value = expand(indexing.without_leading_ones(value), view.shape)
+    assign(view, value)
 
 
 def fill_(x: Any, value: Any) -> None:
     """Writes one value everywhere."""
-    assign(x, value)
+    assign(x, common.number_for(x.dtype, value))
 
 
-def index_add(shape: Sequence[int], index: Any, g: Any) -> Any:
-    """Zeros of `shape`, with `g` added at `index`; repeated places add up, in any order."""
-    out = full(shape, 0, g.dtype)
-    cp.add.at(out, _checked(shape, index), g)
-    return out
-
-
-def index_place(shape: Sequence[int], index: Any, g: Any) -> Any:
-    """Zeros of `shape`, with `g` written at `index`, which names no place twice."""
-    out = full(shape, 0, g.dtype)
-    out[_checked(shape, index)] = g
-    return out
-
-
-def _checked(shape: Sequence[int], index: Any) -> Any:
-    """The index with its arrays on the device.
-
-    CuPy wraps indices that are out of bounds around, so they are read back and refused here.
-    """
-    items = index if isinstance(index, tuple) else (index,)
-    if not any(hasattr(item, "dtype") for item in items):
-        return index
-    checked: list[Any] = []
-    taken = sum(_dimensions(item) for item in items)
-    dim = 0
-    for item in items:
-        if getattr(item, "ndim", 0) or hasattr(item, "get"):
-            item = cp.asarray(item)
-            _check_bounds(item, dim, shape)
-        checked.append(item)
-        dim += len(shape) - taken if item is Ellipsis else _dimensions(item)
-    return tuple(checked)
-
-
-def _dimensions(item: Any) -> int:
-    """How many dimensions of an array an index takes."""
-    if item is None or item is Ellipsis or isinstance(item, bool | np.bool_):
-        return 0
-    return item.ndim if getattr(item, "dtype", None) == np.bool_ else 1
-
-
-def _check_bounds(item: Any, dim: int, shape: Sequence[int]) -> None:
-    if item.dtype.kind not in "iu" or item.size == 0 or dim >= len(shape):
-        return
-    for extreme in (int(item.min()), int(item.max())):
-        if not -shape[dim] <= extreme < shape[dim]:
-            raise IndexError(
-                f"index {extreme} is out of bounds for dimension {dim} with size {shape[dim]}"
-            )
+replaced = common.out_of_place(replaced_)
