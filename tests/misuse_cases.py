@@ -94,7 +94,7 @@ def grad_after_backward(torch: Any) -> None:
 def saved_tensor_after_backward(torch: Any) -> None:
     y = leaf(torch).exp()  # <-
     y.sum().backward()
-    y.grad_fn._saved_result
+    _ = y.grad_fn._saved_result
 
 
 @misuse(RuntimeError, "grad can be implicitly created only for scalar outputs", "Mul", "[3]")
@@ -197,7 +197,10 @@ def materialized_but_not_unused(torch: Any) -> None:
 
 # ---- In place ----
 
-CHANGED = "one of the variables needed for gradient computation has been modified by an inplace operation: "
+CHANGED = (
+    "one of the variables needed for gradient computation has been modified by an inplace "
+    "operation: "
+)
 LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
 INFERENCE_CHANGED = (
     "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone "
@@ -508,7 +511,7 @@ def inference_tensor_that_should_require_grad(torch: Any) -> None:
 def version_of_an_inference_tensor(torch: Any) -> None:
     with torch.inference_mode():
         x = torch.ones(2)
-    x._version  # <-
+    _ = x._version  # <-
 
 
 @misuse(RuntimeError, NO_GRAD, "[]")

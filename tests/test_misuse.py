@@ -33,7 +33,7 @@ def quiet() -> Iterator[None]:
 
 
 def raised(program: Any, library: Any) -> Exception:
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - of which kind is asked by the caller
+    with pytest.raises(Exception) as caught:
         program(library)
     return caught.value  # type: ignore[no-any-return]
 
@@ -135,7 +135,7 @@ def comprehension(x: Any) -> Any:
 
 
 def generator_expression(x: Any) -> Any:
-    return list(y + rushlight.ones(3) for y in [x])  # noqa: C400 # the line
+    return list(y + rushlight.ones(3) for y in [x])  # the line
 
 
 def reduction(x: Any) -> Any:

@@ -12,13 +12,13 @@ import numpy as np
 
 from rushlight import dtypes
 from rushlight._kernels import set_tensor, wrap
-from rushlight.autograd.facts import explained
 from rushlight.autograd.node import AccumulateGrad, Node
 from rushlight.autograd.variable import Variable
 from rushlight.backend import array_device, device_kernels
 from rushlight.backend.common import address
 from rushlight.backend.strided import memory_of
 from rushlight.devices import device
+from rushlight.errors import explained
 from rushlight.size import Size
 from rushlight.size import wrap as wrap_dim
 
@@ -90,7 +90,8 @@ class Tensor(Variable):
         try:
             return self._array.shape[wrap_dim(dim, self.ndim, scalar=False)]
         except IndexError as error:
-            raise explained(error, "size", self)
+            explained(error, "size", self)
+            raise
 
     def numel(self) -> int:
         """The number of elements."""

@@ -9,7 +9,6 @@ from numpy import ndarray
 
 from rushlight import errors
 from rushlight.autograd.engine import Pass
-from rushlight.autograd.facts import facts
 from rushlight.autograd.node import AccumulateGrad, Edge, GradientEdge, Node
 from rushlight.autograd.views import edge_of
 from rushlight.backend import cpu, kernels_of
@@ -56,7 +55,7 @@ def backward(
     targets = _as_sequence(inputs)
     if not targets:
         error = RuntimeError("`inputs` argument to `backward()` cannot be empty.")
-        raise errors.noted(error, facts("backward", ("tensors",), (tensors,)))
+        raise errors.with_facts(error, "backward", tensors=tensors)
     edges = [_input_edge(t) for t in targets]
     run.run(roots, edges)
     captured, run.captured = run.captured or {}, None
@@ -110,7 +109,7 @@ def grad(
     outputs, inputs = _as_sequence(outputs), _as_sequence(inputs)
     if not inputs:
         error = RuntimeError("`inputs` argument to `grad()` cannot be empty.")
-        raise errors.noted(error, facts("grad", ("outputs",), (outputs,)))
+        raise errors.with_facts(error, "grad", outputs=outputs)
     run = Pass(create_graph if retain_graph is None else retain_graph, create_graph)
     edges = [_input_edge(t) for t in inputs]
     roots = _start(outputs, _weights(grad_outputs, outputs), run)
@@ -127,7 +126,7 @@ def grad(
                 "graph. Set allow_unused=True if this is the desired behavior."
             )
             errors.noted(error, f"The tensor is of {node.describe()}")
-            raise errors.noted(error, facts("grad", ("outputs", "inputs"), (outputs, inputs)))
+            raise errors.with_facts(error, "grad", outputs=outputs, inputs=inputs)
         results.append(_zeros(inputs[i], node, port) if materialize_grads else None)
     return tuple(results)
 
@@ -148,7 +147,7 @@ def _weights(values: Any, roots: Sequence[Any]) -> Sequence[Any]:
     weights = _as_sequence(values)
     if len(weights) != len(roots):
         error = RuntimeError(f"got {len(roots)} tensors and {len(weights)} gradients")
-        raise errors.noted(error, facts("backward", ("tensors", "gradients"), (roots, weights)))
+        raise errors.with_facts(error, "backward", tensors=roots, gradients=weights)
     return weights
 
 
@@ -159,11 +158,11 @@ def _input_edge(target: Any) -> Edge:
         error = RuntimeError(
             f"all inputs have to be Tensors or GradientEdges, but got {type(target).__name__}"
         )
-        raise errors.noted(error, facts("grad", ("input",), (target,)))
+        raise errors.with_facts(error, "grad", input=target)
     edge = edge_of(target)
     if edge is None:
         error = RuntimeError("One of the differentiated Tensors does not require grad")
-        raise errors.noted(error, facts("grad", ("input",), (target,)))
+        raise errors.with_facts(error, "grad", input=target)
     return edge
 
 
@@ -175,7 +174,7 @@ def _start(roots: Sequence[Any], weights: Sequence[Any], run: Pass) -> list[Node
             error = RuntimeError(
                 f"element {i} of tensors does not require grad and does not have a grad_fn"
             )
-            raise errors.noted(error, facts("backward", ("tensor",), (root,)))
+            raise errors.with_facts(error, "backward", tensor=root)
         weight = weights[i]
         run.deliver(edge, _root_gradient(root, edge, i, weight, run), weight is not None)
         nodes.append(edge[0])

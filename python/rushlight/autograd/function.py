@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from rushlight import dtypes, errors
-from rushlight.autograd.facts import explain
 from rushlight.autograd.grad_mode import INFERENCE, no_grad, observed, watch
 from rushlight.autograd.grad_mode import state as grad_state
 from rushlight.autograd.node import AccumulateGrad, Edge, ManyOutputs, fill_in
 from rushlight.autograd.views import CUSTOM, edge_of, rebase
 from rushlight.backend import kernels_of
+from rushlight.errors import explain
 from rushlight.tensor import Tensor
 
 __all__ = ["Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]

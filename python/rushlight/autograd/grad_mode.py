@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from rushlight import errors
 from rushlight._kernels import watch_inference
-from rushlight.autograd.facts import facts_of_call
 
 __all__ = [
     "INFERENCE",
@@ -81,7 +80,7 @@ class InferenceCounter(list[int]):
             "a clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` "
             "instead of `torch.inference_mode()`."
         )
-        raise errors.noted(error, facts_of_call())
+        raise errors.with_facts_of_caller(error)
 
 
 INFERENCE = InferenceCounter()

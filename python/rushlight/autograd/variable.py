@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from rushlight import dtypes
-from rushlight.autograd.facts import explained
 from rushlight.autograd.grad_mode import INFERENCE, fresh_counter, state
 from rushlight.autograd.node import AccumulateGrad, Edge, Extras, Node, RemovableHandle
 from rushlight.autograd.views import edge_of
+from rushlight.errors import explained
 
 __all__ = ["Variable"]
 

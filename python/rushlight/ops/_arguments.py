@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from rushlight import errors
-from rushlight.autograd.facts import facts, facts_of_call
 from rushlight.autograd.grad_mode import INFERENCE, state
 from rushlight.autograd.node import ManyOutputs, fill_in
 from rushlight.autograd.site import warn
@@ -68,7 +67,7 @@ def other_kernels(
         found = kernels_of(*operands)
         if found is not kernels:
             return found
-    raise errors.noted(error, facts(op, names, operands))
+    raise errors.noted(error, errors.facts(op, names, operands))
 
 
 def inference_in_place() -> RuntimeError:
@@ -77,7 +76,7 @@ def inference_in_place() -> RuntimeError:
         "Inplace update to inference tensor outside InferenceMode is not allowed."
         "You can make a clone to get a normal tensor before doing inplace update."
     )
-    return errors.noted(error, facts_of_call())
+    return errors.with_facts_of_caller(error)
 
 
 def written(op: str, out: Any, result: Any) -> Any:
@@ -98,7 +97,7 @@ def written(op: str, out: Any, result: Any) -> Any:
             f"{op}(): functions with out=... arguments don't support automatic differentiation, "
             "but one of the arguments requires grad."
         )
-        raise errors.noted(error, facts(op, ("out", "result"), (out, result)))
+        raise errors.with_facts(error, op, out=out, result=result)
     target, array = out._array, result._array
     _check_type(array, target)
     kernels = kernels_of(target, array)

@@ -14,7 +14,6 @@ from types import FunctionType
 from typing import Any
 
 from rushlight import errors
-from rushlight.autograd.facts import explain
 from rushlight.ops import _registry
 from rushlight.tensor import Tensor
 
@@ -40,7 +39,7 @@ class _Call:
             for i in self._tensors:
                 if not isinstance(values[i], Tensor):
                     raise errors.wrong_argument(self._name, self._names[i], values[i]) from error
-        explain(error, self._name, self._names, values)
+        errors.explain(error, self._name, self._names, values)
 
 
 @functools.cache

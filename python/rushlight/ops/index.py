@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from rushlight import errors
-from rushlight.autograd.facts import explained
 from rushlight.autograd.grad_mode import state as grad_state
 from rushlight.backend.common import number_for, overflow
+from rushlight.errors import explained
 from rushlight.ops._indexing import INSERT, NONE, SELECT, Indices, Items, indices_of, taken
 from rushlight.ops._registry import composed, op
 from rushlight.ops.pointwise import Number

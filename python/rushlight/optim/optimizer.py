@@ -11,11 +11,11 @@ from itertools import chain
 from typing import Any
 
 from rushlight import ops
-from rushlight.autograd.facts import explained
 from rushlight.autograd.grad_mode import enable_grad
 from rushlight.autograd.node import RemovableHandle, next_hook
 from rushlight.backend import kernels_of
 from rushlight.dtypes import float32, float64, get_default_dtype
+from rushlight.errors import explained
 from rushlight.tensor import Tensor
 
 __all__ = [

@@ -6,10 +6,9 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from rushlight.autograd.facts import facts
 from rushlight.autograd.grad_mode import no_grad
 from rushlight.autograd.node import RemovableHandle
-from rushlight.errors import noted
+from rushlight.errors import with_facts
 from rushlight.nn.parameter import Parameter
 from rushlight.tensor import Tensor
 
@@ -158,7 +157,7 @@ class StateDict:
             error = RuntimeError(
                 f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{lines}"
             )
-            raise noted(error, facts("load_state_dict", (), ()))
+            raise with_facts(error, "load_state_dict")
         return keys
 
     def _load_from_state_dict(

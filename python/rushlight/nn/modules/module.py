@@ -6,8 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from rushlight.autograd.facts import explain, facts
-from rushlight.errors import noted
+from rushlight import errors
 from rushlight.nn.parameter import Buffer, Parameter
 from rushlight.tensor import Tensor
 
@@ -106,7 +105,7 @@ class Module(Tree, HookedCall, StateDict, Conversion):
                 return self._call_with_hooks(args, kwargs)
             return self.forward(*args, **kwargs)
         except Exception as error:
-            explain(error, type(self).__name__, ("args", *kwargs), (args, *kwargs.values()))
+            errors.explain(error, type(self).__name__, ("args", *kwargs), (args, *kwargs.values()))
             raise
 
     # ------------------------------------------------------------------- registration, attributes
@@ -239,7 +238,7 @@ class Module(Tree, HookedCall, StateDict, Conversion):
                 f"cannot assign '{type_name(value)}' as {what} '{name}' "
                 f"({expected} or None expected)"
             )
-            raise noted(error, facts(type(self).__name__, (name,), (value,)))
+            raise errors.with_facts(error, type(self).__name__, **{name: value})
         self._registry(kind, what)[name] = None
 
     def _replace_registry(self, kind: str, members: dict[str, Any]) -> None:

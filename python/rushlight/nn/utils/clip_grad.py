@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rushlight import ops
-from rushlight.autograd.facts import facts
 from rushlight.autograd.grad_mode import no_grad
-from rushlight.errors import noted
+from rushlight.errors import with_facts
 from rushlight.tensor import Tensor
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
@@ -58,7 +57,7 @@ def get_total_norm(
             "non-finite, so it cannot be clipped. To disable this error and scale the gradients "
             "by the non-finite norm anyway, set `error_if_nonfinite=False`"
         )
-        raise noted(error, facts("get_total_norm", ("tensors",), (listed,)))
+        raise with_facts(error, "get_total_norm", tensors=listed)
     return total
 
 
