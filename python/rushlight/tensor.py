@@ -55,7 +55,7 @@ class Tensor(Variable):
         return cls._wrap(np.array(data._array if isinstance(data, Tensor) else data, kind))
 
     # A tensor over an array, outside of any graph.
-    _wrap: Callable[[Any], Tensor] = staticmethod(wrap)  # type: ignore[assignment]
+    _wrap: Callable[[Any], Tensor] = staticmethod(wrap)
 
     # ---- Data ----
 
@@ -160,11 +160,14 @@ class Tensor(Variable):
             TypeError: for a tensor on a CUDA device, unless `force`.
         """
         if self.requires_grad and not force:
-            error = RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. "
-                "Use tensor.detach().numpy() instead."
+            raise explained(
+                RuntimeError(
+                    "Can't call numpy() on Tensor that requires grad. "
+                    "Use tensor.detach().numpy() instead."
+                ),
+                "numpy",
+                self,
             )
-            raise explained(error, "numpy", self)
         if self.is_cuda:
             if not force:
                 raise TypeError(
@@ -185,10 +188,13 @@ class Tensor(Variable):
             RuntimeError: unless there is exactly one element.
         """
         if self._array.size != 1:
-            error = RuntimeError(
-                f"a Tensor with {self._array.size} elements cannot be converted to Scalar"
+            raise explained(
+                RuntimeError(
+                    f"a Tensor with {self._array.size} elements cannot be converted to Scalar"
+                ),
+                "item",
+                self,
             )
-            raise explained(error, "item", self)
         return dtypes.plain(self._array).item()
 
     def tolist(self) -> Any:
@@ -208,8 +214,9 @@ class Tensor(Variable):
     def __bool__(self) -> bool:
         if self._array.size != 1:
             words = "no values" if self._array.size == 0 else "more than one value"
-            error = RuntimeError(f"Boolean value of Tensor with {words} is ambiguous")
-            raise explained(error, "bool", self)
+            raise explained(
+                RuntimeError(f"Boolean value of Tensor with {words} is ambiguous"), "bool", self
+            )
         return bool(self._array.item())
 
     def __int__(self) -> int:
@@ -220,16 +227,20 @@ class Tensor(Variable):
 
     def _scalar(self) -> Any:
         if self._array.size != 1:
-            error = ValueError("only one element tensors can be converted to Python scalars")
-            raise explained(error, "number", self)
+            raise explained(
+                ValueError("only one element tensors can be converted to Python scalars"),
+                "number",
+                self,
+            )
         return dtypes.plain(self._array).item()
 
     def __index__(self) -> int:
         if self._array.dtype.kind not in "iub" or self._array.size != 1:
-            error = TypeError(
-                "only integer tensors of a single element can be converted to an index"
+            raise explained(
+                TypeError("only integer tensors of a single element can be converted to an index"),
+                "index",
+                self,
             )
-            raise explained(error, "index", self)
         return int(self._array.item())
 
     def __contains__(self, value: Any) -> bool:
@@ -262,11 +273,14 @@ class Tensor(Variable):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.grad_fn is not None:
-            error = RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
-                "protocol at the moment."
+            raise explained(
+                RuntimeError(
+                    "Only Tensors created explicitly by the user (graph leaves) support the "
+                    "deepcopy protocol at the moment."
+                ),
+                "deepcopy",
+                self,
             )
-            raise explained(error, "deepcopy", self)
         if id(self) in memo:
             return memo[id(self)]  # type: ignore[no-any-return]
         copy = Tensor._wrap(self._array.copy())
@@ -308,8 +322,9 @@ class Tensor(Variable):
             RuntimeError: for a view.
         """
         if self._view is not None:
-            error = RuntimeError("Can't detach views in-place. Use detach() instead.")
-            raise explained(error, "detach_", self)
+            raise explained(
+                RuntimeError("Can't detach views in-place. Use detach() instead."), "detach_", self
+            )
         self._edge = None
         return self
 

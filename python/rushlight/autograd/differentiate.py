@@ -54,8 +54,11 @@ def backward(
         return
     targets = _as_sequence(inputs)
     if not targets:
-        error = RuntimeError("`inputs` argument to `backward()` cannot be empty.")
-        raise errors.with_facts(error, "backward", tensors=tensors)
+        raise errors.with_facts(
+            RuntimeError("`inputs` argument to `backward()` cannot be empty."),
+            "backward",
+            tensors=tensors,
+        )
     edges = [_input_edge(t) for t in targets]
     run.run(roots, edges)
     captured, run.captured = run.captured or {}, None
@@ -108,8 +111,9 @@ def grad(
         )
     outputs, inputs = _as_sequence(outputs), _as_sequence(inputs)
     if not inputs:
-        error = RuntimeError("`inputs` argument to `grad()` cannot be empty.")
-        raise errors.with_facts(error, "grad", outputs=outputs)
+        raise errors.with_facts(
+            RuntimeError("`inputs` argument to `grad()` cannot be empty."), "grad", outputs=outputs
+        )
     run = Pass(create_graph if retain_graph is None else retain_graph, create_graph)
     edges = [_input_edge(t) for t in inputs]
     roots = _start(outputs, _weights(grad_outputs, outputs), run)
@@ -121,12 +125,15 @@ def grad(
             results.append(g if create_graph else Tensor._wrap(g))
             continue
         if not (allow_unused or materialize_grads):
-            error = RuntimeError(
-                f"The differentiated Tensor at index {i} appears to not have been used in the "
-                "graph. Set allow_unused=True if this is the desired behavior."
+            raise errors.with_facts(
+                RuntimeError(
+                    f"The differentiated Tensor at index {i} appears to not have been used in the "
+                    "graph. Set allow_unused=True if this is the desired behavior."
+                ),
+                "grad",
+                outputs=outputs,
+                inputs=inputs,
             )
-            errors.noted(error, f"The tensor is of {node.describe()}")
-            raise errors.with_facts(error, "grad", outputs=outputs, inputs=inputs)
         results.append(_zeros(inputs[i], node, port) if materialize_grads else None)
     return tuple(results)
 
@@ -146,8 +153,12 @@ def _weights(values: Any, roots: Sequence[Any]) -> Sequence[Any]:
         return (None,) * len(roots)
     weights = _as_sequence(values)
     if len(weights) != len(roots):
-        error = RuntimeError(f"got {len(roots)} tensors and {len(weights)} gradients")
-        raise errors.with_facts(error, "backward", tensors=roots, gradients=weights)
+        raise errors.with_facts(
+            RuntimeError(f"got {len(roots)} tensors and {len(weights)} gradients"),
+            "backward",
+            tensors=roots,
+            gradients=weights,
+        )
     return weights
 
 
@@ -155,14 +166,20 @@ def _input_edge(target: Any) -> Edge:
     if isinstance(target, GradientEdge):
         return (target.node, target.output_nr)
     if not isinstance(target, Tensor):
-        error = RuntimeError(
-            f"all inputs have to be Tensors or GradientEdges, but got {type(target).__name__}"
+        raise errors.with_facts(
+            RuntimeError(
+                f"all inputs have to be Tensors or GradientEdges, but got {type(target).__name__}"
+            ),
+            "grad",
+            input=target,
         )
-        raise errors.with_facts(error, "grad", input=target)
     edge = edge_of(target)
     if edge is None:
-        error = RuntimeError("One of the differentiated Tensors does not require grad")
-        raise errors.with_facts(error, "grad", input=target)
+        raise errors.with_facts(
+            RuntimeError("One of the differentiated Tensors does not require grad"),
+            "grad",
+            input=target,
+        )
     return edge
 
 
@@ -171,10 +188,13 @@ def _start(roots: Sequence[Any], weights: Sequence[Any], run: Pass) -> list[Node
     for i, root in enumerate(roots):
         edge = (root.node, root.output_nr) if isinstance(root, GradientEdge) else edge_of(root)
         if edge is None:
-            error = RuntimeError(
-                f"element {i} of tensors does not require grad and does not have a grad_fn"
+            raise errors.with_facts(
+                RuntimeError(
+                    f"element {i} of tensors does not require grad and does not have a grad_fn"
+                ),
+                "backward",
+                tensor=root,
             )
-            raise errors.with_facts(error, "backward", tensor=root)
         weight = weights[i]
         run.deliver(edge, _root_gradient(root, edge, i, weight, run), weight is not None)
         nodes.append(edge[0])
@@ -192,21 +212,24 @@ def _root_gradient(root: Any, edge: Edge, index: int, weight: Any, run: Pass) ->
     shape, dtype = edge[0].outputs()[edge[1]]
     if weight is None:
         if any(n != 1 for n in shape):
-            error = errors.not_scalar(shape)
-            raise errors.noted(error, f"It is the output of {edge[0].describe()}")
+            raise errors.noted(
+                errors.not_scalar(shape), f"It is the output of {edge[0].describe()}"
+            )
         ones = cpu.full(shape, 1, dtype)
         return Tensor._wrap(ones) if run.create_graph else ones
     if not isinstance(weight, Tensor):
-        wrong = TypeError(
-            f"gradients can be either Tensors or None, but got {type(weight).__name__}"
+        raise errors.noted(
+            TypeError(f"gradients can be either Tensors or None, but got {type(weight).__name__}"),
+            f"The output is of {edge[0].describe()}",
         )
-        raise errors.noted(wrong, f"The output is of {edge[0].describe()}")
     if weight._array.shape != shape:
-        error = RuntimeError(
-            f"Mismatch in shape: grad_output[{index}] has a shape of {weight.shape} and "
-            f"output[{index}] has a shape of {type(weight.shape)(shape)}."
+        raise errors.noted(
+            RuntimeError(
+                f"Mismatch in shape: grad_output[{index}] has a shape of {weight.shape} and "
+                f"output[{index}] has a shape of {type(weight.shape)(shape)}."
+            ),
+            f"The output is of {edge[0].describe()}",
         )
-        raise errors.noted(error, f"The output is of {edge[0].describe()}")
     if weight._array.dtype != dtype:
         weight = weight.to(root.dtype)
     return weight if run.create_graph else weight._array

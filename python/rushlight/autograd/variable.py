@@ -55,8 +55,9 @@ class Variable:
             RuntimeError: for a tensor of inference mode.
         """
         if self._counter is INFERENCE:
-            error = RuntimeError("Inference tensors do not track version counter.")
-            raise explained(error, "_version", self)
+            raise explained(
+                RuntimeError("Inference tensors do not track version counter."), "_version", self
+            )
         return self._counter[0]
 
     def _changed(self) -> None:
@@ -93,26 +94,35 @@ class Variable:
             return
         if not value:
             if self.grad_fn is not None:
-                error = RuntimeError(
-                    "you can only change requires_grad flags of leaf variables. If you want to "
-                    "use a computed variable in a subgraph that doesn't require differentiation "
-                    "use var_no_grad = var.detach()."
+                raise explained(
+                    RuntimeError(
+                        "you can only change requires_grad flags of leaf variables. If you want "
+                        "to use a computed variable in a subgraph that doesn't require "
+                        "differentiation use var_no_grad = var.detach()."
+                    ),
+                    "requires_grad",
+                    self,
                 )
-                raise explained(error, "requires_grad", self)
             grad = self.grad
             self._edge = None
             if grad is not None:
                 self.__dict__["_grad"] = grad
             return
         if not dtypes.is_floating(self._array.dtype):
-            error = RuntimeError("only Tensors of floating point dtype can require gradients")
-            raise explained(error, "requires_grad", self)
-        if self._counter is INFERENCE and not state.inference:
-            error = RuntimeError(
-                "Setting requires_grad=True on inference tensor outside InferenceMode is not "
-                "allowed."
+            raise explained(
+                RuntimeError("only Tensors of floating point dtype can require gradients"),
+                "requires_grad",
+                self,
             )
-            raise explained(error, "requires_grad", self)
+        if self._counter is INFERENCE and not state.inference:
+            raise explained(
+                RuntimeError(
+                    "Setting requires_grad=True on inference tensor outside InferenceMode is not "
+                    "allowed."
+                ),
+                "requires_grad",
+                self,
+            )
         node = AccumulateGrad(self)
         node.grad = self.__dict__.pop("_grad", None)
         self._edge = (node, 0)
@@ -169,8 +179,12 @@ class Variable:
 
     @grad.setter
     def grad(self, value: Any) -> None:
-        if value is not None and (error := _wrong_grad(self, value)) is not None:
-            raise explained(error, "grad", self)
+        if value is not None:
+            try:
+                _check_grad(self, value)
+            except Exception as error:
+                explained(error, "grad", self)
+                raise
         edge = edge_of(self)
         if edge is not None and type(edge[0]) is AccumulateGrad:
             edge[0].grad = value
@@ -191,8 +205,11 @@ class Variable:
             RuntimeError: for a tensor that does not require grad.
         """
         if not self.requires_grad:
-            error = RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-            raise explained(error, "retain_grad", self)
+            raise explained(
+                RuntimeError("can't retain_grad on Tensor that has requires_grad=False"),
+                "retain_grad",
+                self,
+            )
         if not self.is_leaf:
             extras, port = self._extras()
             extras.retained.setdefault(port, None)
@@ -231,43 +248,45 @@ class Variable:
         """
         self._check_hook("register_post_accumulate_grad_hook")
         if self.grad_fn is not None:
-            error = RuntimeError(
-                "post accumulate grad hooks cannot be registered on non-leaf tensors"
+            raise explained(
+                RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors"),
+                "register_post_accumulate_grad_hook",
+                self,
             )
-            raise explained(error, "register_post_accumulate_grad_hook", self)
         return RemovableHandle.added(self._extras()[0].accumulated, hook)
 
     def _check_hook(self, method: str) -> None:
         if not self.requires_grad:
-            error = RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-            raise explained(error, method, self)
+            raise explained(
+                RuntimeError("cannot register a hook on a tensor that doesn't require gradient"),
+                method,
+                self,
+            )
 
 
-def _wrong_grad(tensor: Any, grad: Any) -> Exception | None:
-    """What is wrong with a gradient that is to be assigned, if anything."""
+def _check_grad(tensor: Any, grad: Any) -> None:
     if not isinstance(grad, Variable):
-        return TypeError(
+        raise TypeError(
             "assigned grad expected to be a Tensor or None but got grad of type "
             f"{type(grad).__name__}"
         )
     if grad is tensor:
-        return RuntimeError("can't assign Variable as its own grad")
+        raise RuntimeError("can't assign Variable as its own grad")
     given: Any = grad
     if given.dtype != tensor.dtype:
-        return RuntimeError(
+        raise RuntimeError(
             f"attempting to assign a gradient with dtype '{given.dtype}' to a tensor with "
             f"grad_dtype '{tensor.dtype}'. The gradient must match the tensor's grad_dtype."
         )
     if given.device != tensor.device:
-        return RuntimeError(
+        raise RuntimeError(
             f"attempting to assign a gradient with device type '{given.device.type}' to a tensor "
             f"with device type '{tensor.device.type}'. Please ensure that the gradient and the "
             "tensor are on the same device"
         )
     if given.shape != tensor.shape:
-        return RuntimeError(
+        raise RuntimeError(
             f"attempting to assign a gradient of size '{list(given.shape)}' to a tensor of size "
             f"'{list(tensor.shape)}'. Please ensure that the gradient and the tensor are the same "
             "size"
         )
-    return None

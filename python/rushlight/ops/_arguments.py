@@ -67,7 +67,10 @@ def other_kernels(
         found = kernels_of(*operands)
         if found is not kernels:
             return found
-    raise errors.noted(error, errors.facts(op, names, operands))
+    try:
+        raise errors.noted(error, errors.facts(op, names, operands))
+    finally:
+        del error  # its traceback refers to this frame, and would keep the operands
 
 
 def inference_in_place() -> RuntimeError:
@@ -93,11 +96,15 @@ def written(op: str, out: Any, result: Any) -> Any:
     if not isinstance(out, Tensor):
         raise TypeError(f"{op}(): argument 'out' must be Tensor, not {type(out).__name__}")
     if result.requires_grad or (state.enabled and out.requires_grad):
-        error = RuntimeError(
-            f"{op}(): functions with out=... arguments don't support automatic differentiation, "
-            "but one of the arguments requires grad."
+        raise errors.with_facts(
+            RuntimeError(
+                f"{op}(): functions with out=... arguments don't support automatic "
+                "differentiation, but one of the arguments requires grad."
+            ),
+            op,
+            out=out,
+            result=result,
         )
-        raise errors.with_facts(error, op, out=out, result=result)
     target, array = out._array, result._array
     _check_type(array, target)
     kernels = kernels_of(target, array)

@@ -48,7 +48,7 @@ def explaining(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     parameters = list(inspect.signature(function).parameters.values())
     given, call, keyword = [], [], False
     for p in parameters:
-        star = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        star = "*" * (p.kind is p.VAR_POSITIONAL) + "**" * (p.kind is p.VAR_KEYWORD)
         if p.kind is p.KEYWORD_ONLY and not keyword:
             given.append("*")
         keyword = keyword or p.kind in (p.KEYWORD_ONLY, p.VAR_POSITIONAL)

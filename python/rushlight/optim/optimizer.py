@@ -133,11 +133,15 @@ class Optimizer:
         for hooks in _HOOKS:
             setattr(self, hooks, OrderedDict())
         if isinstance(params, Tensor):
-            error = TypeError(
-                "params argument given to the optimizer should be an iterable of Tensors or "
-                f"dicts, but got {params.type()}"
+            raise explained(
+                TypeError(
+                    "params argument given to the optimizer should be an iterable of Tensors or "
+                    f"dicts, but got {params.type()}"
+                ),
+                type(self).__name__,
+                params,
+                "params",
             )
-            raise explained(error, type(self).__name__, params, "params")
         self.state: defaultdict[Any, Any] = defaultdict(dict)
         self.param_groups: list[Group] = []
         groups = list(params)
@@ -213,8 +217,12 @@ class Optimizer:
                     f"{type(parameter).__name__}"
                 )
             if not (parameter.is_leaf or parameter.retains_grad):
-                error = ValueError("can't optimize a non-leaf Tensor")
-                raise explained(error, type(self).__name__, parameter, "parameter")
+                raise explained(
+                    ValueError("can't optimize a non-leaf Tensor"),
+                    type(self).__name__,
+                    parameter,
+                    "parameter",
+                )
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
                 raise ValueError(
@@ -242,8 +250,12 @@ class Optimizer:
                 )
             for parameter in other["params"]:
                 if id(parameter) in ids:
-                    error = ValueError("some parameters appear in more than one parameter group")
-                    raise explained(error, type(self).__name__, parameter, "parameter")
+                    raise explained(
+                        ValueError("some parameters appear in more than one parameter group"),
+                        type(self).__name__,
+                        parameter,
+                        "parameter",
+                    )
 
     def __repr__(self) -> str:
         text = f"{type(self).__name__} ("

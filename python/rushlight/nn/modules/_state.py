@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from rushlight.autograd.grad_mode import no_grad
 from rushlight.autograd.node import RemovableHandle
 from rushlight.errors import with_facts
-from rushlight.nn.parameter import Parameter
+from rushlight.nn.parameter import Parameter, is_lazy
 from rushlight.tensor import Tensor
 
 from ._hooks import Hook, add_hook
@@ -154,10 +154,12 @@ class StateDict:
                     errors.insert(0, f"{what} key(s) in state_dict: {names}. ")
         if errors:
             lines = "\n\t".join(errors)
-            error = RuntimeError(
-                f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{lines}"
+            raise with_facts(
+                RuntimeError(
+                    f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{lines}"
+                ),
+                "load_state_dict",
             )
-            raise with_facts(error, "load_state_dict")
         return keys
 
     def _load_from_state_dict(
@@ -213,6 +215,8 @@ class StateDict:
                 f'While copying the parameter named "{key}", expected torch.Tensor or '
                 f"Tensor-like object from checkpoint but received {type(given)}"
             )
+            return
+        if is_lazy(own) and is_lazy(given):
             return
         if own.dim() == 0 and tuple(given.shape) == (1,):  # PyTorch before 0.4 saved scalars so
             given = given[0]
