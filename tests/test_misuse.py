@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import linecache
 import re
 import sys
 import traceback
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -280,3 +282,31 @@ def test_without_notes_an_error_is_as_it_was(monkeypatch: pytest.MonkeyPatch) ->
     assert errors.noted(error, "facts") is error
     assert notes_of(error) == []
     assert rendered(error).endswith("OldError: words\n")
+
+
+REFUSED: dict[str, Any] = {
+    "generated": lambda x: x.view(5),
+    "composed": lambda x: x.flatten(1, 0),
+    "function": lambda x: nn.functional.cross_entropy(x, rushlight.tensor([0])),
+    "layer": lambda x: nn.Linear(5, 5)(x),
+    "method": lambda x: x.numpy(),
+    "property": lambda x: setattr(x, "grad", 1.0),
+    "no tensor": lambda x: nn.functional.linear([x], x),
+    "backward": lambda x: (x * x).backward(),
+}
+
+
+@pytest.mark.parametrize("program", REFUSED.values(), ids=REFUSED)
+def test_what_an_error_held_is_freed_with_it(program: Any) -> None:
+    """No frame holds the error that it raised, so no cycle keeps the tensors."""
+    x = rushlight.ones(2, 3, requires_grad=True)
+    alive = weakref.ref(x)
+    gc.disable()
+    try:
+        with pytest.raises(Exception) as caught:
+            program(x)
+        assert notes_of(caught.value) or sys.version_info < (3, 11)
+        del caught, x
+        assert alive() is None
+    finally:
+        gc.enable()
