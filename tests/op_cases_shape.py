@@ -77,7 +77,6 @@ for name, reference, run in [
     ("selected", lambda x: x[:, 1], lambda t, x: x[:, 1]),
     ("inserted", lambda x: x[:, None], lambda t, x: x[:, None]),
     ("aliased", lambda x: x, lambda t, x: x[...]),
-    ("conj", lambda x: x, lambda t, x: t.conj(x)),
     ("real", lambda x: x, lambda t, x: x.real),
     ("resolve_conj", lambda x: x, lambda t, x: t.resolve_conj(x)),
     ("resolve_neg", lambda x: x, lambda t, x: t.resolve_neg(x)),

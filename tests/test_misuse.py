@@ -8,6 +8,7 @@ import linecache
 import re
 import sys
 import traceback
+import warnings
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -27,8 +28,6 @@ each = pytest.mark.parametrize("case", MISUSES.values(), ids=MISUSES)
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
     """PyTorch's warnings beside its errors are not the matter here."""
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -310,3 +309,20 @@ def test_what_an_error_held_is_freed_with_it(program: Any) -> None:
         assert alive() is None
     finally:
         gc.enable()
+
+
+WARNED: dict[str, Any] = {
+    "function": lambda: nn.functional.softmax(rushlight.ones(2)),  # the line
+    "layer": lambda: nn.Softmax()(rushlight.ones(2)),  # the line
+    "loss": lambda: nn.KLDivLoss()(rushlight.zeros(2), rushlight.ones(2)),  # the line
+    "out": lambda: rushlight.add(rushlight.ones(2), 1, out=rushlight.ones(3)),  # the line
+}
+
+
+@pytest.mark.parametrize("program", WARNED.values(), ids=WARNED)
+def test_warnings_have_the_line_too(program: Any) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        program()
+    assert caught[0].filename == __file__
+    assert linecache.getline(__file__, caught[0].lineno).endswith("# the line\n")

@@ -54,4 +54,4 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     while frame is not None and in_library(frame.f_code):
         frame = frame.f_back
         level += 1
-    warnings.warn(message, category, stacklevel=level - 1)
+    warnings.warn(message, category, stacklevel=level)

@@ -97,24 +97,6 @@ def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
 # ---- Complex numbers, of which there are none ----
 
 
-@composed()
-def conj(input: Tensor) -> Tensor:
-    """This tensor: real numbers are their own conjugates."""
-    return input
-
-
-@composed()
-def resolve_conj(input: Tensor) -> Tensor:
-    """This tensor."""
-    return input
-
-
-@composed()
-def resolve_neg(input: Tensor) -> Tensor:
-    """This tensor."""
-    return input
-
-
 @composed(method=False)
 def real(input: Tensor) -> Tensor:
     """This tensor: its numbers are real."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
 
 from rushlight import dtypes
+from rushlight.autograd.site import warn
 from rushlight.ops._registry import composed
 from rushlight.ops.creation import finish
 from rushlight.tensor import Tensor
@@ -63,7 +63,7 @@ def arange(
     bounds = _numbers("arange", start, end, step)
     floating = any(isinstance(b, float) for b in bounds)
     kind = _kind("arange", dtype if dtype or floating else dtypes.int64)
-    if kind.kind in "iu":
+    if kind.name == "int64":  # others count with fractions, which only the elements lose
         bounds = [int(b) if math.isfinite(b) else b for b in bounds]
     _check_range(*bounds)
     count = math.ceil((bounds[1] - bounds[0]) / bounds[2])
@@ -80,12 +80,11 @@ def range(
     **options: Any,
 ) -> Tensor:
     """``start + i * step`` up to `end`, which is included; prefer `arange`."""
-    warnings.warn(
+    warn(
         "torch.range is deprecated and will be removed in a future release because its behavior is "
         "inconsistent with Python's range builtin. Instead, use torch.arange, which produces "
         "values in [start, end).",
         UserWarning,
-        stacklevel=2,
     )
     if end is None:
         start, end = 0, start

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from rushlight import dtypes
+from rushlight.autograd.site import warn
 from rushlight.ops._registry import composed, op
 from rushlight.ops.rearrange import Ints, listed
 from rushlight.ops.shape import (
@@ -88,7 +88,7 @@ def _matrices_transposed(input: Tensor, name: str) -> Tensor:
 
 
 def _warn(words: str) -> None:
-    warnings.warn(words, UserWarning, stacklevel=4)
+    warn(words, UserWarning)
 
 
 def _reversed(self: Tensor) -> Tensor:
@@ -460,7 +460,7 @@ def _view(input: Tensor, *size: Any, dtype: dtypes.dtype | None = None) -> Tenso
     if dtype is None and len(size) == 1 and isinstance(size[0], dtypes.dtype):
         dtype = size[0]
     if dtype is not None:
-        return reinterpreted(input, dtype.numpy)
+        return reinterpreted(input.detach(), dtype.numpy)
     if not size:
         raise TypeError("view() received an invalid combination of arguments - got ()")
     return view(input, *size)

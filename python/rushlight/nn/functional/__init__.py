@@ -8,17 +8,19 @@ from rushlight import ops
 from rushlight.autograd.autocast import NAMES, casting
 from rushlight.ops._boundary import explaining
 
-from . import (
-    _activation,
-    _adaptive,
-    _dropout,
-    _embedding,
-    _loss,
-    _normalization,
-    _padding,
-    _pooling,
-    _resampling,
-)
+from ._activation import *
+from ._adaptive import *
+from ._attention import *
+from ._ctc import *
+from ._dropout import *
+from ._embedding import *
+from ._likelihood import *
+from ._loss import *
+from ._margin import *
+from ._normalization import *
+from ._padding import *
+from ._pooling import *
+from ._resampling import *
 
 if TYPE_CHECKING:
     from rushlight.ops.activation import celu_ as celu_
@@ -52,16 +54,6 @@ if TYPE_CHECKING:
     from rushlight.ops.shuffling import pixel_unshuffle as pixel_unshuffle
     from rushlight.ops.trigonometry import tanh as tanh
 
-    from ._activation import *
-    from ._adaptive import *
-    from ._dropout import *
-    from ._embedding import *
-    from ._loss import *
-    from ._normalization import *
-    from ._padding import *
-    from ._pooling import *
-    from ._resampling import *
-
 # Operations that have PyTorch's signature already; each is built at its first use.
 _OPS = (
     "adaptive_avg_pool1d", "avg_pool1d", "bilinear", "celu_", "channel_shuffle", "conv1d", "conv2d",
@@ -71,30 +63,27 @@ _OPS = (
     "pixel_unshuffle", "prelu", "relu_", "rrelu_", "selu_", "sigmoid", "softplus", "softshrink",
     "tanh", "threshold_",
 )  # fmt: skip
-_FAMILIES = (
-    _activation,
-    _adaptive,
-    _dropout,
-    _embedding,
-    _loss,
-    _normalization,
-    _padding,
-    _pooling,
-    _resampling,
-)
-_HOMES = {name: family for family in _FAMILIES for name in family.__all__}
 
-__all__ = [*_OPS, *_HOMES]
+# The functions of the families; users are given others, which explain their errors.
+_BODIES = {
+    name: value
+    for name, value in globals().items()
+    if getattr(value, "__module__", "").startswith(f"{__name__}._")
+}
+for _name in _BODIES:
+    del globals()[_name]
+
+__all__ = [*_BODIES, *_OPS]
 
 
 def __getattr__(name: str) -> Any:
     """Each function as users call it, built at its first use."""
     if name in _OPS:
         function = getattr(ops, name)
-    elif name in _HOMES:
-        function = getattr(_HOMES[name], name)
+    elif name in _BODIES:
         # Inside of autocast these cast their operands, and what they are made of does not.
-        function = explaining(casting(function) if name in NAMES else function, name)
+        body = _BODIES[name]
+        function = explaining(casting(body) if name in NAMES else body, name)
     else:
         raise AttributeError(f"rushlight has no torch.nn.functional.{name}")
     globals()[name] = function
