@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
+import misuse_cases_flags  # noqa: F401 - adds its rows
 import misuse_cases_function  # noqa: F401 - adds its rows
 import misuse_cases_tensors  # noqa: F401 - adds its rows
 import pytest
