@@ -60,7 +60,7 @@ from rushlight.layouts import (
     preserve_format,
     strided,
 )
-from rushlight.ops._registry import find, names
+from rushlight.ops import find, names
 from rushlight.random import (
     Generator,
     default_generator,

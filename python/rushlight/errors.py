@@ -1,14 +1,23 @@
 """Messages of errors: built only when one is raised.
 
-Where users match on PyTorch's words, a message opens with them and the facts follow; where scripts
-print a message whole, the facts are a note of the exception, which its traceback shows.
+NOTE [Facts] Messages are PyTorch's, since programs match on them. What an error tells besides, the
+operation, its tensors and the user's line, is a note of the exception, which its traceback shows.
+It is gathered when an error is on its way out: generated operations and the engine do that, for
+functions with a body of their own `ops._boundary` does, for layers `Module.__call__`. What raises
+outside of these calls `explained`.
 """
 
 from __future__ import annotations
 
+import reprlib
+import sys
+from collections.abc import Sequence
+from types import TracebackType
 from typing import Any, TypeVar
 
 from rushlight import _kernels
+from rushlight.autograd.site import here, in_library
+from rushlight.autograd.site import text as place
 
 E = TypeVar("E", bound=BaseException)
 
@@ -34,6 +43,72 @@ def noted(error: E, note: str) -> E:
     return error
 
 
+# ---- Facts ----
+
+MOST = 4  # of the tensors in a list
+
+
+def facts(op: str, names: Sequence[str], values: Sequence[Any]) -> str:
+    """``mul: input float32 [2, 3], other float32 [4], at File "train.py", line 3``."""
+    words = [_shown(n, x) for n, x in zip(names, values, strict=True) if x is not None]
+    if where := place(here()):
+        words.append(f"at {where}")
+    return f"{op}: {', '.join(words)}"
+
+
+def _shown(name: str, value: Any) -> str:
+    return f"{name} {_tensor(value)}" if hasattr(value, "shape") else f"{name}={_other(value)}"
+
+
+def _tensor(value: Any) -> str:
+    dtype = str(value.dtype).removeprefix("torch.")
+    return f"{dtype} {list(value.shape)}"
+
+
+def _other(value: Any) -> str:
+    if isinstance(value, list | tuple) and any(hasattr(x, "shape") for x in value):
+        shown = [_tensor(x) if hasattr(x, "shape") else repr(x) for x in value[:MOST]]
+        return f"({', '.join(shown + ['...'] * (len(value) > MOST))})"
+    return reprlib.repr(value)
+
+
+def with_facts(error: E, op: str, **values: Any) -> E:
+    """The error with the facts of what was given."""
+    return noted(error, facts(op, tuple(values), tuple(values.values())))
+
+
+def with_facts_of_caller(error: E) -> E:
+    """The same for the generated operation that called the caller; its arrays are ``a_<name>``."""
+    frame = sys._getframe(2)
+    code, local = frame.f_code, frame.f_locals
+    values = {n[2:]: local[n] for n in code.co_varnames if n.startswith("a_") and n in local}
+    return noted(error, facts(code.co_name, tuple(values), tuple(values.values())))
+
+
+def explained(error: E, op: str, tensor: Any, name: str = "self") -> E:
+    """The error with the facts of one tensor: its shape, where it was made, the user's line."""
+    with_facts(error, op, **{name: tensor})
+    edge = tensor._edge
+    if edge is not None and edge[0].site is not None:
+        noted(error, f"{name} is the output of {edge[0].describe()}")
+    return error
+
+
+def explain(error: Exception, op: str, names: Sequence[str], values: Sequence[Any]) -> None:
+    """Notes what was called, if the library raised the error and nothing was noted yet."""
+    if not hasattr(error, "__notes__") and _raised_inside(error.__traceback__):
+        noted(error, facts(op, names, values))
+
+
+def _raised_inside(traceback: TracebackType | None) -> bool:
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is not None and in_library(traceback.tb_frame.f_code)
+
+
+# ---- Messages ----
+
+
 def freed_graph() -> RuntimeError:
     """A node's saved values were asked for after they had been freed."""
     return RuntimeError(
@@ -56,7 +131,8 @@ def modified_in_place(name: str, array: Any, version: int, expected: int) -> Run
 
 def wrong_argument(op: str, name: str, value: Any) -> TypeError:
     """An argument that is neither a tensor nor what else the op takes."""
-    return TypeError(f"{op}(): argument '{name}' must be Tensor, not {type(value).__name__}")
+    error = TypeError(f"{op}(): argument '{name}' must be Tensor, not {type(value).__name__}")
+    return with_facts(error, op, **{name: value})
 
 
 def numbers_only(op: str, *operands: Any) -> TypeError:
@@ -66,6 +142,11 @@ def numbers_only(op: str, *operands: Any) -> TypeError:
         f"{op}() received an invalid combination of arguments - got ({given}), "
         "but expected a Tensor among them"
     )
+
+
+def integers_with_grad() -> RuntimeError:
+    """A new tensor of integers that should require grad."""
+    return RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
 
 
 def not_implemented_for(name: str, array: Any) -> NotImplementedError:

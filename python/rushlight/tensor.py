@@ -18,6 +18,7 @@ from rushlight.backend import array_device, device_kernels
 from rushlight.backend.common import address
 from rushlight.backend.strided import memory_of
 from rushlight.devices import device
+from rushlight.errors import explained
 from rushlight.size import Size
 from rushlight.size import wrap as wrap_dim
 
@@ -86,7 +87,11 @@ class Tensor(Variable):
         """The shape, or the size of dimension `dim`."""
         if dim is None:
             return self.shape
-        return self._array.shape[wrap_dim(dim, self.ndim, scalar=False)]
+        try:
+            return self._array.shape[wrap_dim(dim, self.ndim, scalar=False)]
+        except IndexError as error:
+            explained(error, "size", self)
+            raise
 
     def numel(self) -> int:
         """The number of elements."""
@@ -155,9 +160,13 @@ class Tensor(Variable):
             TypeError: for a tensor on a CUDA device, unless `force`.
         """
         if self.requires_grad and not force:
-            raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. "
-                "Use tensor.detach().numpy() instead."
+            raise explained(
+                RuntimeError(
+                    "Can't call numpy() on Tensor that requires grad. "
+                    "Use tensor.detach().numpy() instead."
+                ),
+                "numpy",
+                self,
             )
         if self.is_cuda:
             if not force:
@@ -179,8 +188,12 @@ class Tensor(Variable):
             RuntimeError: unless there is exactly one element.
         """
         if self._array.size != 1:
-            raise RuntimeError(
-                f"a Tensor with {self._array.size} elements cannot be converted to Scalar"
+            raise explained(
+                RuntimeError(
+                    f"a Tensor with {self._array.size} elements cannot be converted to Scalar"
+                ),
+                "item",
+                self,
             )
         return dtypes.plain(self._array).item()
 
@@ -190,18 +203,20 @@ class Tensor(Variable):
 
     def __len__(self) -> int:
         if self._array.ndim == 0:
-            raise TypeError("len() of a 0-d tensor")
+            raise explained(TypeError("len() of a 0-d tensor"), "len", self)
         return len(self._array)
 
     def __iter__(self) -> Iterator[Tensor]:
         if self._array.ndim == 0:
-            raise TypeError("iteration over a 0-d tensor")
-        return iter([self[i] for i in range(len(self._array))])
+            raise explained(TypeError("iteration over a 0-d tensor"), "iter", self)
+        return iter(self.unbind(0))
 
     def __bool__(self) -> bool:
         if self._array.size != 1:
             words = "no values" if self._array.size == 0 else "more than one value"
-            raise RuntimeError(f"Boolean value of Tensor with {words} is ambiguous")
+            raise explained(
+                RuntimeError(f"Boolean value of Tensor with {words} is ambiguous"), "bool", self
+            )
         return bool(self._array.item())
 
     def __int__(self) -> int:
@@ -212,12 +227,20 @@ class Tensor(Variable):
 
     def _scalar(self) -> Any:
         if self._array.size != 1:
-            raise ValueError("only one element tensors can be converted to Python scalars")
+            raise explained(
+                ValueError("only one element tensors can be converted to Python scalars"),
+                "number",
+                self,
+            )
         return dtypes.plain(self._array).item()
 
     def __index__(self) -> int:
         if self._array.dtype.kind not in "iub" or self._array.size != 1:
-            raise TypeError("only integer tensors of a single element can be converted to an index")
+            raise explained(
+                TypeError("only integer tensors of a single element can be converted to an index"),
+                "index",
+                self,
+            )
         return int(self._array.item())
 
     def __contains__(self, value: Any) -> bool:
@@ -250,9 +273,13 @@ class Tensor(Variable):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.grad_fn is not None:
-            raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
-                "protocol at the moment."
+            raise explained(
+                RuntimeError(
+                    "Only Tensors created explicitly by the user (graph leaves) support the "
+                    "deepcopy protocol at the moment."
+                ),
+                "deepcopy",
+                self,
             )
         if id(self) in memo:
             return memo[id(self)]  # type: ignore[no-any-return]
@@ -295,7 +322,9 @@ class Tensor(Variable):
             RuntimeError: for a view.
         """
         if self._view is not None:
-            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+            raise explained(
+                RuntimeError("Can't detach views in-place. Use detach() instead."), "detach_", self
+            )
         self._edge = None
         return self
 

@@ -10,8 +10,6 @@ from numpy import ndarray
 from rushlight import errors
 from rushlight.autograd.engine import Pass
 from rushlight.autograd.node import AccumulateGrad, Edge, GradientEdge, Node
-from rushlight.autograd.site import here
-from rushlight.autograd.site import text as place
 from rushlight.autograd.views import edge_of
 from rushlight.backend import cpu, kernels_of
 from rushlight.tensor import Tensor
@@ -50,13 +48,17 @@ def backward(
         grad_tensors = grad_variables
     tensors = _as_sequence(tensors)
     run = Pass(create_graph if retain_graph is None else retain_graph, create_graph)
-    roots = _start(tensors, _weights(grad_tensors, len(tensors)), run)
+    roots = _start(tensors, _weights(grad_tensors, tensors), run)
     if inputs is None:
         run.run(roots)
         return
     targets = _as_sequence(inputs)
     if not targets:
-        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+        raise errors.with_facts(
+            RuntimeError("`inputs` argument to `backward()` cannot be empty."),
+            "backward",
+            tensors=tensors,
+        )
     edges = [_input_edge(t) for t in targets]
     run.run(roots, edges)
     captured, run.captured = run.captured or {}, None
@@ -109,10 +111,12 @@ def grad(
         )
     outputs, inputs = _as_sequence(outputs), _as_sequence(inputs)
     if not inputs:
-        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
+        raise errors.with_facts(
+            RuntimeError("`inputs` argument to `grad()` cannot be empty."), "grad", outputs=outputs
+        )
     run = Pass(create_graph if retain_graph is None else retain_graph, create_graph)
     edges = [_input_edge(t) for t in inputs]
-    roots = _start(outputs, _weights(grad_outputs, len(outputs)), run)
+    roots = _start(outputs, _weights(grad_outputs, outputs), run)
     run.run(roots, edges)
     results: list[Tensor | None] = []
     for i, (node, port) in enumerate(edges):
@@ -121,12 +125,14 @@ def grad(
             results.append(g if create_graph else Tensor._wrap(g))
             continue
         if not (allow_unused or materialize_grads):
-            raise errors.noted(
+            raise errors.with_facts(
                 RuntimeError(
                     f"The differentiated Tensor at index {i} appears to not have been used in the "
                     "graph. Set allow_unused=True if this is the desired behavior."
                 ),
-                f"The tensor is of {node.describe()}",
+                "grad",
+                outputs=outputs,
+                inputs=inputs,
             )
         results.append(_zeros(inputs[i], node, port) if materialize_grads else None)
     return tuple(results)
@@ -142,12 +148,17 @@ def _as_sequence(values: Any) -> Sequence[Any]:
     return [values] if isinstance(values, Tensor | GradientEdge) else list(values)
 
 
-def _weights(values: Any, count: int) -> Sequence[Any]:
+def _weights(values: Any, roots: Sequence[Any]) -> Sequence[Any]:
     if values is None:
-        return (None,) * count
+        return (None,) * len(roots)
     weights = _as_sequence(values)
-    if len(weights) != count:
-        raise RuntimeError(f"got {count} tensors and {len(weights)} gradients")
+    if len(weights) != len(roots):
+        raise errors.with_facts(
+            RuntimeError(f"got {len(roots)} tensors and {len(weights)} gradients"),
+            "backward",
+            tensors=roots,
+            gradients=weights,
+        )
     return weights
 
 
@@ -155,21 +166,21 @@ def _input_edge(target: Any) -> Edge:
     if isinstance(target, GradientEdge):
         return (target.node, target.output_nr)
     if not isinstance(target, Tensor):
-        raise RuntimeError(
-            f"all inputs have to be Tensors or GradientEdges, but got {type(target).__name__}"
+        raise errors.with_facts(
+            RuntimeError(
+                f"all inputs have to be Tensors or GradientEdges, but got {type(target).__name__}"
+            ),
+            "grad",
+            input=target,
         )
     edge = edge_of(target)
     if edge is None:
-        raise errors.noted(
-            RuntimeError("One of the differentiated Tensors does not require grad"), _facts(target)
+        raise errors.with_facts(
+            RuntimeError("One of the differentiated Tensors does not require grad"),
+            "grad",
+            input=target,
         )
     return edge
-
-
-def _facts(tensor: Tensor) -> str:
-    where = place(here())
-    words = f"It is {tensor.dtype} {list(tensor.shape)}, made by no recorded operation"
-    return f"{words}; asked for at {where}" if where else words
 
 
 def _start(roots: Sequence[Any], weights: Sequence[Any], run: Pass) -> list[Node]:
@@ -177,11 +188,12 @@ def _start(roots: Sequence[Any], weights: Sequence[Any], run: Pass) -> list[Node
     for i, root in enumerate(roots):
         edge = (root.node, root.output_nr) if isinstance(root, GradientEdge) else edge_of(root)
         if edge is None:
-            raise errors.noted(
+            raise errors.with_facts(
                 RuntimeError(
                     f"element {i} of tensors does not require grad and does not have a grad_fn"
                 ),
-                _facts(root),
+                "backward",
+                tensor=root,
             )
         weight = weights[i]
         run.deliver(edge, _root_gradient(root, edge, i, weight, run), weight is not None)
@@ -206,7 +218,10 @@ def _root_gradient(root: Any, edge: Edge, index: int, weight: Any, run: Pass) ->
         ones = cpu.full(shape, 1, dtype)
         return Tensor._wrap(ones) if run.create_graph else ones
     if not isinstance(weight, Tensor):
-        raise TypeError(f"gradients can be either Tensors or None, but got {type(weight).__name__}")
+        raise errors.noted(
+            TypeError(f"gradients can be either Tensors or None, but got {type(weight).__name__}"),
+            f"The output is of {edge[0].describe()}",
+        )
     if weight._array.shape != shape:
         raise errors.noted(
             RuntimeError(

@@ -13,6 +13,7 @@ from rushlight.autograd.grad_mode import state as grad_state
 from rushlight.autograd.node import AccumulateGrad, Edge, ManyOutputs, fill_in
 from rushlight.autograd.views import CUSTOM, edge_of, rebase
 from rushlight.backend import kernels_of
+from rushlight.errors import explain
 from rushlight.tensor import Tensor
 
 __all__ = ["Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]
@@ -254,6 +255,14 @@ class Function(metaclass=_Forward):
         Raises:
             RuntimeError: for a leaf marked as dirty, and for a dirty input that is not returned.
         """
+        try:
+            return cls._applied(args, kwargs)
+        except Exception as error:
+            explain(error, cls.__name__, ("args", *kwargs), (args, *kwargs.values()))
+            raise
+
+    @classmethod
+    def _applied(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         own_context = cls.setup_context is Function.setup_context
         if kwargs:
             args = _positional(cls.forward, (None,) if own_context else (), args, kwargs)

@@ -10,6 +10,7 @@ from rushlight import dtypes
 from rushlight.autograd.grad_mode import INFERENCE, fresh_counter, state
 from rushlight.autograd.node import AccumulateGrad, Edge, Extras, Node, RemovableHandle
 from rushlight.autograd.views import edge_of
+from rushlight.errors import explained
 
 __all__ = ["Variable"]
 
@@ -54,7 +55,9 @@ class Variable:
             RuntimeError: for a tensor of inference mode.
         """
         if self._counter is INFERENCE:
-            raise RuntimeError("Inference tensors do not track version counter.")
+            raise explained(
+                RuntimeError("Inference tensors do not track version counter."), "_version", self
+            )
         return self._counter[0]
 
     def _changed(self) -> None:
@@ -91,10 +94,14 @@ class Variable:
             return
         if not value:
             if self.grad_fn is not None:
-                raise RuntimeError(
-                    "you can only change requires_grad flags of leaf variables. If you want to "
-                    "use a computed variable in a subgraph that doesn't require differentiation "
-                    "use var_no_grad = var.detach()."
+                raise explained(
+                    RuntimeError(
+                        "you can only change requires_grad flags of leaf variables. If you want "
+                        "to use a computed variable in a subgraph that doesn't require "
+                        "differentiation use var_no_grad = var.detach()."
+                    ),
+                    "requires_grad",
+                    self,
                 )
             grad = self.grad
             self._edge = None
@@ -102,11 +109,19 @@ class Variable:
                 self.__dict__["_grad"] = grad
             return
         if not dtypes.is_floating(self._array.dtype):
-            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+            raise explained(
+                RuntimeError("only Tensors of floating point dtype can require gradients"),
+                "requires_grad",
+                self,
+            )
         if self._counter is INFERENCE and not state.inference:
-            raise RuntimeError(
-                "Setting requires_grad=True on inference tensor outside InferenceMode is not "
-                "allowed."
+            raise explained(
+                RuntimeError(
+                    "Setting requires_grad=True on inference tensor outside InferenceMode is not "
+                    "allowed."
+                ),
+                "requires_grad",
+                self,
             )
         node = AccumulateGrad(self)
         node.grad = self.__dict__.pop("_grad", None)
@@ -165,7 +180,11 @@ class Variable:
     @grad.setter
     def grad(self, value: Any) -> None:
         if value is not None:
-            _check_grad(self, value)
+            try:
+                _check_grad(self, value)
+            except Exception as error:
+                explained(error, "grad", self)
+                raise
         edge = edge_of(self)
         if edge is not None and type(edge[0]) is AccumulateGrad:
             edge[0].grad = value
@@ -186,7 +205,11 @@ class Variable:
             RuntimeError: for a tensor that does not require grad.
         """
         if not self.requires_grad:
-            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+            raise explained(
+                RuntimeError("can't retain_grad on Tensor that has requires_grad=False"),
+                "retain_grad",
+                self,
+            )
         if not self.is_leaf:
             extras, port = self._extras()
             extras.retained.setdefault(port, None)
@@ -213,8 +236,7 @@ class Variable:
         Raises:
             RuntimeError: for a tensor that does not require grad.
         """
-        if not self.requires_grad:
-            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        self._check_hook("register_hook")
         extras, port = self._extras()
         return RemovableHandle.added(extras.hooks.setdefault(port, {}), hook)
 
@@ -224,13 +246,22 @@ class Variable:
         Raises:
             RuntimeError: for a tensor that does not require grad, and for one that is no leaf.
         """
-        if not self.requires_grad:
-            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        self._check_hook("register_post_accumulate_grad_hook")
         if self.grad_fn is not None:
-            raise RuntimeError(
-                "post accumulate grad hooks cannot be registered on non-leaf tensors"
+            raise explained(
+                RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors"),
+                "register_post_accumulate_grad_hook",
+                self,
             )
         return RemovableHandle.added(self._extras()[0].accumulated, hook)
+
+    def _check_hook(self, method: str) -> None:
+        if not self.requires_grad:
+            raise explained(
+                RuntimeError("cannot register a hook on a tensor that doesn't require gradient"),
+                method,
+                self,
+            )
 
 
 def _check_grad(tensor: Any, grad: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
-from rushlight import ops
+from rushlight import errors, ops
 from rushlight.tensor import Tensor
 
 __all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "is_lazy"]
@@ -30,6 +30,8 @@ class Parameter(Tensor):
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         """Make a leaf of the graph that shares the memory of `data`."""
         self = _share(cls, data)
+        if requires_grad and not self.is_floating_point():
+            raise errors.integers_with_grad()
         self.requires_grad = requires_grad
         return self
 

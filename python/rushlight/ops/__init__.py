@@ -66,7 +66,8 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     views,
     window_functions,
 )
-from rushlight.ops._registry import find, names
+from rushlight.ops._boundary import bind, find
+from rushlight.ops._registry import names
 
 if TYPE_CHECKING:
     from rushlight.ops.activation import *  # noqa: F403
@@ -130,6 +131,8 @@ if TYPE_CHECKING:
     from rushlight.ops.window_functions import *  # noqa: F403
 
 __all__ = ["find", "names"]
+
+bind()
 
 
 def __getattr__(name: str) -> Any:

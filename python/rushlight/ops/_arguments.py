@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +10,7 @@ import numpy as np
 from rushlight import errors
 from rushlight.autograd.grad_mode import INFERENCE, state
 from rushlight.autograd.node import ManyOutputs, fill_in
-from rushlight.autograd.site import here
-from rushlight.autograd.site import text as place
+from rushlight.autograd.site import warn
 from rushlight.autograd.views import new_view
 from rushlight.backend import kernels_of
 from rushlight.tensor import Tensor
@@ -70,27 +68,18 @@ def other_kernels(
         if found is not kernels:
             return found
     try:
-        raise errors.noted(error, facts(op, names, operands))
+        raise errors.noted(error, errors.facts(op, names, operands))
     finally:
         del error  # its traceback refers to this frame, and would keep the operands
 
 
-def facts(op: str, names: Sequence[str], operands: Sequence[Any]) -> str:
-    """``mul: input float32 [2, 3], other float32 [4], at File "train.py", line 3``."""
-    words = [
-        f"{n} {x.dtype} {list(x.shape)}" if hasattr(x, "shape") else f"{n}={x!r}"
-        for n, x in zip(names, operands, strict=True)
-    ]
-    where = place(here())
-    return f"{op}: {', '.join(words)}" + (f", at {where}" if where else "")
-
-
 def inference_in_place() -> RuntimeError:
     """A tensor of inference mode is to be changed outside of it."""
-    return RuntimeError(
+    error = RuntimeError(
         "Inplace update to inference tensor outside InferenceMode is not allowed."
         "You can make a clone to get a normal tensor before doing inplace update."
     )
+    return errors.with_facts_of_caller(error)
 
 
 def written(op: str, out: Any, result: Any) -> Any:
@@ -107,9 +96,14 @@ def written(op: str, out: Any, result: Any) -> Any:
     if not isinstance(out, Tensor):
         raise TypeError(f"{op}(): argument 'out' must be Tensor, not {type(out).__name__}")
     if result.requires_grad or (state.enabled and out.requires_grad):
-        raise RuntimeError(
-            f"{op}(): functions with out=... arguments don't support automatic differentiation, "
-            "but one of the arguments requires grad."
+        raise errors.with_facts(
+            RuntimeError(
+                f"{op}(): functions with out=... arguments don't support automatic "
+                "differentiation, but one of the arguments requires grad."
+            ),
+            op,
+            out=out,
+            result=result,
         )
     target, array = out._array, result._array
     _check_type(array, target)
@@ -118,11 +112,10 @@ def written(op: str, out: Any, result: Any) -> Any:
         kernels.assign(target, array)
     else:
         if target.size:
-            warnings.warn(
+            warn(
                 "An output with one or more elements was resized since it had shape "
                 f"{list(target.shape)}, which does not match the required output shape "
-                f"{list(array.shape)}.",
-                stacklevel=3,
+                f"{list(array.shape)}."
             )
         out._array = kernels.cast(array, target.dtype)
     if out._counter is not INFERENCE:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from rushlight import errors
+from rushlight.autograd.site import warn
 from rushlight.tensor import Tensor
 
 Items = tuple[Any, ...]
@@ -39,11 +39,10 @@ def _items(index: Any) -> Items:
     if isinstance(index, tuple):
         return index
     if isinstance(index, list | range) and len(index) < 32 and any(map(_is_item, index)):
-        warnings.warn(
+        warn(
             "Using a non-tuple sequence for multidimensional indexing is deprecated and will be "
             "changed in pytorch 2.9; use x[tuple(seq)] instead of x[seq].",
             UserWarning,
-            stacklevel=4,
         )
         return tuple(index)
     return (index,)
@@ -149,11 +148,10 @@ class _Parts:
             self.last = INSERT
         else:
             if array.dtype.name == "uint8":
-                warnings.warn(
+                warn(
                     "indexing with dtype torch.uint8 is now deprecated, please use a dtype "
                     "torch.bool instead.",
                     UserWarning,
-                    stacklevel=5,
                 )
                 array = array != 0
             self._arrays.append((len(self.sizes), array, version))

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from rushlight import dtypes
+from rushlight import dtypes, errors
 from rushlight.backend import cpu, device_kernels
 from rushlight.backend.common import number_for
 from rushlight.devices import device as Device  # noqa: N812 - `device` is an argument's name
@@ -38,6 +38,8 @@ def finish(
     if out is not None:
         return written("finish", out, tensor)  # type: ignore[no-any-return]
     if requires_grad:
+        if not tensor.is_floating_point():
+            raise errors.integers_with_grad()
         tensor.requires_grad = True
     return tensor
 

@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from rushlight import errors
+from rushlight.autograd.grad_mode import state as grad_state
 from rushlight.backend.common import number_for, overflow
+from rushlight.errors import explained
 from rushlight.ops._indexing import INSERT, NONE, SELECT, Indices, Items, indices_of, taken
 from rushlight.ops._registry import composed, op
 from rushlight.ops.pointwise import Number
@@ -164,6 +166,9 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
     if index is False:
         return
     items, _, indices = taken(self, None if index is True else index)
+    if items and grad_state.enabled and self.requires_grad and self.is_leaf:
+        # PyTorch takes the view before it writes.
+        raise explained(errors.leaf_in_place(view=True), "setitem", self)
     self.replaced_(items, indices, value)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from rushlight.autograd.site import warn
 from rushlight.ops._destination import takes_out
 from rushlight.ops._registry import composed
 from rushlight.ops._words import c_name, same_types, type_name
@@ -100,12 +100,11 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
             raise RuntimeError("no dimension of size 3 in input")
         dim = list(input.shape).index(3)
         if dim != input.ndim - 1:
-            warnings.warn(
+            warn(
                 "Using torch.cross without specifying the dim arg is deprecated.\nPlease either "
                 "pass the dim explicitly or simply use torch.linalg.cross.\nThe default value of "
                 "dim will change to agree with that of linalg.cross in a future release.",
                 UserWarning,
-                stacklevel=2,
             )
     return cross_product(input, other, dim)
 
@@ -262,12 +261,11 @@ def _ordered_product(matrices: list[Tensor]) -> Tensor:
 @takes_out
 def chain_matmul(*matrices: Any) -> Tensor:
     """The old name of `multi_dot`, for matrices only, which also takes a single one."""
-    warnings.warn(
+    warn(
         "torch.chain_matmul is deprecated and will be removed in a future PyTorch release. Use "
         "torch.linalg.multi_dot instead, which accepts a list of two or more tensors rather than "
         "multiple parameters.",
         UserWarning,
-        stacklevel=2,
     )
     chain = list(matrices[0] if isinstance(matrices[0], Sequence) else matrices)
     for matrix in chain:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 import operator
-import warnings
 from typing import Any
 
 import numpy as np
 
 from rushlight.autograd.grad_mode import state as grad_state
+from rushlight.autograd.site import warn
 from rushlight.autograd.views import check_in_place
 from rushlight.backend import cpu, kernels_of, levels
 from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argument's name
@@ -318,11 +318,10 @@ def _check_bounds(dtype: DType, low: int, high: int) -> None:
         if not dtype.is_floating_point:
             raise RuntimeError(f"{name} is out of bounds for {_C_NAMES[dtype.name]}")
         digits = largest.bit_length() - 1
-        warnings.warn(
+        warn(
             f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision limitations "
             f"{_C_NAMES[dtype.name]} can support discrete uniform distribution only within this "
-            "range.",
-            stacklevel=4,
+            "range."
         )
 
 

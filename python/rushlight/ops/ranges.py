@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
 
 from rushlight import dtypes
+from rushlight.autograd.site import warn
 from rushlight.ops._registry import composed
 from rushlight.ops.creation import finish
 from rushlight.tensor import Tensor
@@ -80,12 +80,11 @@ def range(
     **options: Any,
 ) -> Tensor:
     """``start + i * step`` up to `end`, which is included; prefer `arange`."""
-    warnings.warn(
+    warn(
         "torch.range is deprecated and will be removed in a future release because its behavior is "
         "inconsistent with Python's range builtin. Instead, use torch.arange, which produces "
         "values in [start, end).",
         UserWarning,
-        stacklevel=2,
     )
     if end is None:
         start, end = 0, start

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Sequence
 
+from rushlight.autograd.site import warn
 from rushlight.dtypes import int64
 from rushlight.ops._registry import composed
 from rushlight.ops.creation import empty
@@ -116,11 +116,10 @@ def meshgrid(*tensors: Tensor | Tensors, indexing: str | None = None) -> tuple[T
     """
     given = several(tensors)
     if indexing is None:
-        warnings.warn(
+        warn(
             "torch.meshgrid: in an upcoming release, it will be required to pass the indexing "
             "argument.",
             UserWarning,
-            stacklevel=2,
         )
         indexing = "ij"
     if indexing not in ("ij", "xy"):

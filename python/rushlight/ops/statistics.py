@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
+from rushlight.autograd.site import warn
 from rushlight.dtypes import LEGACY_NAMES
 from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argument's name
 from rushlight.ops._keywords import numpy_keywords
@@ -52,10 +52,9 @@ def _dims_and_correction(
     if correction is None:
         correction = 1.0 if unbiased is None else float(unbiased)
     if input.is_floating_point() and elements(input._array.shape, dim) <= correction:
-        warnings.warn(
+        warn(
             f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
             "reduction factor (input numel divided by output numel).",
-            stacklevel=4,
         )
     return dim, float(correction)
 
@@ -218,10 +217,9 @@ def cov(
         spent = correction if aweights is None else correction * (weights * aweights).sum() / total
         divisor = total - spent
     if float(divisor) <= 0:
-        warnings.warn(
+        warn(
             "cov(): degrees of freedom is <= 0. Correction should be strictly less than the "
             "number of observations.",
-            stacklevel=2,
         )
         divisor = divisor * 0
     rows = rows - centre

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from rushlight import dtypes
+from rushlight.autograd.site import warn
 from rushlight.ops._registry import composed, op
 from rushlight.ops.rearrange import Ints, listed
 from rushlight.ops.shape import (
@@ -88,7 +88,7 @@ def _matrices_transposed(input: Tensor, name: str) -> Tensor:
 
 
 def _warn(words: str) -> None:
-    warnings.warn(words, UserWarning, stacklevel=4)
+    warn(words, UserWarning)
 
 
 def _reversed(self: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from rushlight.autograd.grad_mode import enable_grad
 from rushlight.autograd.node import RemovableHandle, next_hook
 from rushlight.backend import kernels_of
 from rushlight.dtypes import float32, float64, get_default_dtype
+from rushlight.errors import explained
 from rushlight.tensor import Tensor
 
 __all__ = [
@@ -132,9 +133,14 @@ class Optimizer:
         for hooks in _HOOKS:
             setattr(self, hooks, OrderedDict())
         if isinstance(params, Tensor):
-            raise TypeError(
-                "params argument given to the optimizer should be an iterable of Tensors or "
-                f"dicts, but got {type(params).__name__}"
+            raise explained(
+                TypeError(
+                    "params argument given to the optimizer should be an iterable of Tensors or "
+                    f"dicts, but got {params.type()}"
+                ),
+                type(self).__name__,
+                params,
+                "params",
             )
         self.state: defaultdict[Any, Any] = defaultdict(dict)
         self.param_groups: list[Group] = []
@@ -211,7 +217,12 @@ class Optimizer:
                     f"{type(parameter).__name__}"
                 )
             if not (parameter.is_leaf or parameter.retains_grad):
-                raise ValueError("can't optimize a non-leaf Tensor")
+                raise explained(
+                    ValueError("can't optimize a non-leaf Tensor"),
+                    type(self).__name__,
+                    parameter,
+                    "parameter",
+                )
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
                 raise ValueError(
@@ -237,8 +248,14 @@ class Optimizer:
                     "all optimizer param groups should be with/without names. cannot add param "
                     f"group {'with' if named else 'without'} names to the optimizer"
                 )
-            if not set(ids).isdisjoint(id(parameter) for parameter in other["params"]):
-                raise ValueError("some parameters appear in more than one parameter group")
+            for parameter in other["params"]:
+                if id(parameter) in ids:
+                    raise explained(
+                        ValueError("some parameters appear in more than one parameter group"),
+                        type(self).__name__,
+                        parameter,
+                        "parameter",
+                    )
 
     def __repr__(self) -> str:
         text = f"{type(self).__name__} ("

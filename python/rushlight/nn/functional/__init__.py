@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight import ops
 from rushlight.autograd.autocast import NAMES, casting
+from rushlight.ops._boundary import explaining
 
 from ._activation import *
 from ._adaptive import *
@@ -63,14 +64,31 @@ _OPS = (
     "tanh", "threshold_",
 )  # fmt: skip
 
+# The functions of the families; users are given others, which explain their errors.
+_BODIES = {
+    name: value
+    for name, value in globals().items()
+    if getattr(value, "__module__", "").startswith(f"{__name__}._")
+}
+for _name in _BODIES:
+    del globals()[_name]
 
-# Inside of autocast these cast their operands, and the operations they are made of do not.
-globals().update({name: casting(globals()[name]) for name in NAMES & globals().keys()})
+__all__ = [*_BODIES, *_OPS]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _OPS:
+    """Each function as users call it, built at its first use."""
+    if name in _OPS:
+        function = getattr(ops, name)
+    elif name in _BODIES:
+        # Inside of autocast these cast their operands, and what they are made of does not.
+        body = _BODIES[name]
+        function = explaining(casting(body) if name in NAMES else body, name)
+    else:
         raise AttributeError(f"rushlight has no torch.nn.functional.{name}")
-    function = getattr(ops, name)
     globals()[name] = function
     return function
+
+
+def __dir__() -> list[str]:
+    return __all__

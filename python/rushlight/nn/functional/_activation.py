@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from rushlight import ops
+from rushlight.autograd.site import warn
 from rushlight.dtypes import dtype as DType  # noqa: N812
 from rushlight.tensor import Tensor
 
@@ -179,11 +179,10 @@ def tanhshrink(input: Tensor) -> Tensor:
     return input - ops.tanh(input)
 
 
-def _implicit_dim(name: str, input: Tensor, stacklevel: int) -> int:
-    warnings.warn(
+def _implicit_dim(name: str, input: Tensor) -> int:
+    warn(
         f"Implicit dimension choice for {name} has been deprecated. "
-        "Change the call to include dim=X as an argument.",
-        stacklevel=stacklevel,
+        "Change the call to include dim=X as an argument."
     )
     return 0 if input.dim() in (0, 1, 3) else 1
 
@@ -196,9 +195,10 @@ def softmax(
     Args:
         input: floating tensor.
         dim: the dimension; None, deprecated, takes 0 for 0, 1 or 3 dimensions and 1 otherwise.
+        _stacklevel: of no effect: a warning names the user's line.
         dtype: convert the input to this dtype first.
     """
-    dim = _implicit_dim("softmax", input, _stacklevel) if dim is None else dim
+    dim = _implicit_dim("softmax", input) if dim is None else dim
     return ops.softmax(input if dtype is None else input.to(dtype), dim)
 
 
@@ -206,7 +206,7 @@ def softmin(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
 ) -> Tensor:
     """``softmax(-x)`` along `dim`; see `softmax`."""
-    dim = _implicit_dim("softmin", input, _stacklevel) if dim is None else dim
+    dim = _implicit_dim("softmin", input) if dim is None else dim
     return softmax(-input, dim, dtype=dtype)
 
 
@@ -214,7 +214,7 @@ def log_softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
 ) -> Tensor:
     """``x_i - log(sum_j exp(x_j))`` along `dim`; the arguments are those of `softmax`."""
-    dim = _implicit_dim("log_softmax", input, _stacklevel) if dim is None else dim
+    dim = _implicit_dim("log_softmax", input) if dim is None else dim
     return ops.log_softmax(input if dtype is None else input.to(dtype), dim)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 from rushlight import ops
+from rushlight.autograd.site import warn
 from rushlight.dtypes import bool as bool_
 from rushlight.tensor import Tensor
 
@@ -118,10 +118,9 @@ def _canonical_mask(
     if mask.dtype is not bool_ and not mask.is_floating_point():
         raise AssertionError(f"only bool and floating types of {name} are supported")
     if other is not None and other.dtype is not mask.dtype:
-        warnings.warn(
+        warn(
             f"Support for mismatched {name} and {other_name} is deprecated. Use same type for both "
             "instead.",
-            stacklevel=3,
         )
     if mask.is_floating_point():
         return mask

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 from rushlight import ops
+from rushlight.autograd.site import warn
 from rushlight.tensor import Tensor
 
 __all__ = [
@@ -63,13 +63,12 @@ def dropout2d(
     if input.dim() not in (3, 4):
         _warn("dropout2d", input.dim(), "3D or 4D", 2)
     elif input.dim() == 3:
-        warnings.warn(
+        warn(
             "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise "
             "1D dropout behavior is desired - input is interpreted as shape (N, C, L), where C "
             "is the channel dim. This behavior will change in a future release to interpret the "
             "input as one without a batch dimension, i.e. shape (C, H, W). To maintain the 1D "
             "channel-wise dropout behavior, please switch to using dropout1d instead.",
-            stacklevel=2,
         )
     return _of_channels(input, p, training, inplace, True)
 
@@ -84,13 +83,12 @@ def dropout3d(
 
 
 def _warn(name: str, ndim: int, expected: str, space: int) -> None:
-    warnings.warn(
+    warn(
         f"{name}: Received a {ndim}-D input to {name}, which is deprecated and will result in an "
         f"error in a future release. To retain the behavior and silence this warning, please use "
         f"dropout instead. Note that {name} exists to provide channel-wise dropout on inputs with "
         f"{space} spatial dimensions, a channel dimension, and an optional batch dimension "
         f"(i.e. {expected} inputs).",
-        stacklevel=3,
     )
 
 

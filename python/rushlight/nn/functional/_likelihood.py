@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from rushlight import ops
+from rushlight.autograd.site import warn
 from rushlight.tensor import Tensor
 
 from ._loss import _legacy, _reduce
@@ -33,12 +33,11 @@ def kl_div(
         log_target: whether `target` is given as logarithms.
     """
     if reduction == "mean" and size_average is None and reduce is None:
-        warnings.warn(
+        warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support size."
             "'batchmean' divides only by the batch size, and aligns with the KL div math "
             "definition.'mean' will be changed to behave the same as 'batchmean' in the next "
             "major release.",
-            stacklevel=2,
         )
     reduction = _legacy(size_average, reduce, reduction)
     if log_target:

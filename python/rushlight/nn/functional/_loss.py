@@ -6,11 +6,11 @@ All take ``reduction``: ``"none"`` for the loss of each element, ``"mean"`` or `
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from rushlight import ops
+from rushlight.autograd.site import warn
 from rushlight.tensor import Tensor
 
 __all__ = [
@@ -32,10 +32,8 @@ def _legacy(size_average: bool | None, reduce: bool | None, reduction: str) -> s
         return reduction
     mean = size_average is None or size_average
     chosen = "none" if reduce is False else "mean" if mean else "sum"
-    warnings.warn(
-        "size_average and reduce args will be deprecated, please use "
-        f"reduction='{chosen}' instead.",
-        stacklevel=4,
+    warn(
+        f"size_average and reduce args will be deprecated, please use reduction='{chosen}' instead."
     )
     return chosen
 
@@ -52,11 +50,10 @@ def _reduce(loss: Tensor, reduction: str, total_weight: Tensor | None = None) ->
 
 def _warn_of_broadcast(input: Tensor, target: Tensor) -> None:
     if input._array.shape != target._array.shape:  # `shape` itself makes a Size
-        warnings.warn(
+        warn(
             f"Using a target size ({target.shape}) that is different to the input size "
             f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
-            "Please ensure they have the same size.",
-            stacklevel=3,
+            "Please ensure they have the same size."
         )
 
 

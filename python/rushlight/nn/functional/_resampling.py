@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from rushlight import ops
+from rushlight.autograd.site import warn
 from rushlight.ops.adaptive import adaptive_mean
 from rushlight.ops.grid import MODES, PADDINGS, cubic_weights
 from rushlight.ops.spatial import per_dimension
@@ -221,9 +221,8 @@ def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None)
 
 
 def _deprecated(name: str, more: str) -> None:
-    warnings.warn(
+    warn(
         f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.{more}",
-        stacklevel=3,
     )
 
 
@@ -298,11 +297,10 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
 
 def _warn_of_corners(name: str, align_corners: bool | None) -> None:
     if align_corners is None:
-        warnings.warn(
+        warn(
             f"Default {name} behavior has changed to align_corners=False since 1.3.0. Please "
             "specify align_corners=True if the old behavior is desired. See the documentation of "
             "grid_sample for details.",
-            stacklevel=3,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from rushlight.autograd.grad_mode import no_grad
 from rushlight.autograd.node import RemovableHandle
+from rushlight.errors import with_facts
 from rushlight.nn.parameter import Parameter, is_lazy
 from rushlight.tensor import Tensor
 
@@ -153,8 +154,11 @@ class StateDict:
                     errors.insert(0, f"{what} key(s) in state_dict: {names}. ")
         if errors:
             lines = "\n\t".join(errors)
-            raise RuntimeError(
-                f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{lines}"
+            raise with_facts(
+                RuntimeError(
+                    f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{lines}"
+                ),
+                "load_state_dict",
             )
         return keys
 

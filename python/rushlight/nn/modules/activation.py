@@ -396,7 +396,7 @@ class Softmax(_OverDim):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the softmax of `input`."""
-        return F.softmax(input, self.dim, _stacklevel=5)
+        return F.softmax(input, self.dim)
 
     def extra_repr(self) -> str:
         """Return the dimension."""
@@ -408,7 +408,7 @@ class Softmin(_OverDim):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the softmin of `input`."""
-        return F.softmin(input, self.dim, _stacklevel=5)
+        return F.softmin(input, self.dim)
 
     def extra_repr(self) -> str:
         """Return the dimension."""
@@ -420,7 +420,7 @@ class LogSoftmax(_OverDim):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the log-softmax of `input`."""
-        return F.log_softmax(input, self.dim, _stacklevel=5)
+        return F.log_softmax(input, self.dim)
 
     def extra_repr(self) -> str:
         """Return the dimension."""

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from rushlight import errors
 from rushlight.nn.parameter import Buffer, Parameter
 from rushlight.tensor import Tensor
 
@@ -121,15 +122,19 @@ class Module(Tree, HookedCall, StateDict, Conversion):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return ``forward(*args, **kwargs)``, with the hooks around it where there are any."""
-        if (
-            self._forward_hooks
-            or self._forward_pre_hooks
-            or self._backward_hooks
-            or self._backward_pre_hooks
-            or everywhere.on_call()
-        ):
-            return self._call_with_hooks(args, kwargs)
-        return self.forward(*args, **kwargs)
+        try:
+            if (
+                self._forward_hooks
+                or self._forward_pre_hooks
+                or self._backward_hooks
+                or self._backward_pre_hooks
+                or everywhere.on_call()
+            ):
+                return self._call_with_hooks(args, kwargs)
+            return self.forward(*args, **kwargs)
+        except Exception as error:
+            errors.explain(error, type(self).__name__, ("args", *kwargs), (args, *kwargs.values()))
+            raise
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing: there is no compiler, and the module runs as it is.
@@ -271,9 +276,13 @@ class Module(Tree, HookedCall, StateDict, Conversion):
 
     def _assign_none(self, name: str, value: Any, what: str, kind: str, expected: str) -> None:
         if value is not None:
-            raise TypeError(
-                f"cannot assign '{type_name(value)}' as {what} '{name}' "
-                f"({expected} or None expected)"
+            raise errors.with_facts(
+                TypeError(
+                    f"cannot assign '{type_name(value)}' as {what} '{name}' "
+                    f"({expected} or None expected)"
+                ),
+                type(self).__name__,
+                **{name: value},
             )
         self._registry(kind, what)[name] = None
 

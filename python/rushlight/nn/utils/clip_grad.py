@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from rushlight import ops
 from rushlight.autograd.grad_mode import no_grad
+from rushlight.errors import with_facts
 from rushlight.tensor import Tensor
 
 __all__ = [
@@ -58,10 +59,14 @@ def get_total_norm(
         norms = [_norm(x, float(norm_type)) for x in listed]
         total = _norm(ops.stack(norms), float(norm_type))
     if error_if_nonfinite and not bool(total.isfinite()):
-        raise RuntimeError(
-            f"The total norm of order {float(norm_type)} for gradients from `parameters` is "
-            "non-finite, so it cannot be clipped. To disable this error and scale the gradients "
-            "by the non-finite norm anyway, set `error_if_nonfinite=False`"
+        raise with_facts(
+            RuntimeError(
+                f"The total norm of order {float(norm_type)} for gradients from `parameters` is "
+                "non-finite, so it cannot be clipped. To disable this error and scale the "
+                "gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
+            ),
+            "get_total_norm",
+            tensors=listed,
         )
     return total
 
