@@ -173,6 +173,12 @@ CREATION = """
     t.signal.windows.blackman(7,dtype=t.float64)
 """
 FROM_DATA = """
+    t.tensor([])  t.tensor([1,2.5])  t.tensor([True,2])  t.tensor([[1,2],[3]])  t.tensor([[1],2])
+    t.tensor('a')  t.tensor(['a'])  t.tensor(None)  t.tensor({})  t.tensor(np.float32(2))
+    t.tensor([np.float64(2)])  t.tensor([np.int32(2)])  t.tensor([np.ones(2),np.ones(2)])
+    t.tensor([t.tensor(1),t.tensor(2)])  t.tensor([t.tensor([1]),t.tensor([2])])  t.tensor([i,i])
+    t.tensor([x[0],x[0]])  t.tensor([t.tensor(1.0,dtype=t.float64)])  t.tensor(range(3))
+    t.tensor([1.5],dtype=t.int64)  t.tensor([300],dtype=t.uint8)  t.tensor([[],[]])
     t.as_tensor(x).is_set_to(x)  t.as_tensor(np.ones(2),dtype=t.float32)
     t.from_numpy(np.arange(3)[::-1])  t.from_numpy(np.ones((2,3)).T)  t.asarray([1,2])
     t.asarray(x).is_set_to(x)  t.asarray(x,copy=True).is_set_to(x)  t.asarray(x,dtype=t.float64)

@@ -58,6 +58,7 @@ PYBIND11_MODULE(_kernels, m) {
   rush::bind_nn(m);
   rush::bind_softmax(m);
   rush::bind_graph(m);
+  rush::bind_index(m);
   rush::bind_loss(m);
   rush::bind_random(m);
   rush::bind_optim(m);

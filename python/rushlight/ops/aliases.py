@@ -35,7 +35,6 @@ ALIASES = {
     "multiply": "mul",
     "negative": "neg",
     "not_equal": "ne",
-    "real": "conj",
     "resolve_conj": "conj",
     "resolve_neg": "conj",
     "subtract": "sub",

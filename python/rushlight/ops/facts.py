@@ -94,30 +94,12 @@ def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
     return dtypes.of_numpy(kernels_of(*operands).result_type(*operands))
 
 
-# ---- Complex numbers, of which there are none ----
-
-
-@composed()
-def conj(input: Tensor) -> Tensor:
-    """This tensor: real numbers are their own conjugates."""
-    return input
-
-
-@composed()
-def resolve_conj(input: Tensor) -> Tensor:
-    """This tensor."""
-    return input
-
-
-@composed()
-def resolve_neg(input: Tensor) -> Tensor:
-    """This tensor."""
-    return input
+# ---- Methods and properties only ----
 
 
 @composed(method=False)
 def real(input: Tensor) -> Tensor:
-    """This tensor: its numbers are real."""
+    """The tensor itself: its numbers are real. Of a tensor, a property."""
     return input
 
 
@@ -127,9 +109,6 @@ def _imag(input: Tensor) -> Tensor:
 
 Tensor.real = property(real)  # type: ignore[attr-defined]
 Tensor.imag = property(_imag)  # type: ignore[attr-defined]
-
-
-# ---- Methods only ----
 
 
 def _get_device(self: Tensor) -> int:
