@@ -232,6 +232,9 @@ def _array_of(item: Any) -> tuple[Any, tuple[list[int], int]]:
             raise TypeError(f"new(): invalid data type '{type(item[0]).__name__}'")
         if array.dtype.kind == "c":
             raise TypeError("'complex' object cannot be interpreted as an integer")
+        for value in item:
+            if isinstance(value, int):
+                _number(value)
         raise RuntimeError(f"Could not infer dtype of {type(item[-1]).__name__}")
     # A copy: NumPy's arrays have no version that would tell of a change.
     return array.astype(
