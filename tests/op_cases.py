@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import op_cases_array  # noqa: F401 - adds its rows
+import op_cases_batching  # noqa: F401
 import op_cases_index  # noqa: F401
 import op_cases_nn  # noqa: F401
 import op_cases_pointwise  # noqa: F401

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -235,10 +236,7 @@ def test_demo_pictures(tmp_path: Path) -> None:
     done = rush("demo", "--epochs", 1, "--output", tmp_path / "new" / "folder")
     assert done.returncode == 0, done.stderr
     written = {path.name: path.read_bytes() for path in (tmp_path / "new" / "folder").iterdir()}
-    if shutil.which("dot"):
-        assert b"<svg" in written["graph.svg"] and b"7.weight" in written["graph.svg"]
-    else:
-        assert b"7.weight" in written["graph.dot"] and "Install it" in done.stdout
+    assert b"<svg" in written["graph.svg"] and b"7.weight" in written["graph.svg"]
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError:
@@ -290,7 +288,11 @@ def test_make_dot() -> None:
     source = make_dot((w * w * c).mean(), {"w": w}).source
     assert source.startswith("digraph {") and source.endswith("}\n")
     labels = re.findall(r'\[label="(.*?)"', source)
-    operations = ["MeanBackward0", "MulBackward0", "MulBackward0"]
+    code = test_make_dot.__code__
+    place = rf"\ntest_cli.py:{code.co_firstlineno + 3}"
+    operations = [f"{o}{place}" for o in (
+        r"MeanBackward0\n()", r"MulBackward0\n(2,)", r"MulBackward0\n(2,)"
+    )]  # fmt: skip
     assert sorted(labels) == [*operations, r"output\n()", r"w\n(2,)"]
     # w into the first product twice, and one edge from each of the four others.
     assert source.count(" -> ") == 5
@@ -304,11 +306,28 @@ def test_make_dot_without_names_and_with_two_outputs() -> None:
     assert source.count("ExpBackward0") == 1 and "output1" in source
 
 
+def test_boxes_of_the_built_in_picture_do_not_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    leaves = [rushlight.ones(2, requires_grad=True) for _ in range(6)]
+    x = leaves[0]
+    for leaf in leaves[1:]:
+        x = (x * leaf).exp() + leaf + leaves[0]
+    picture = ElementTree.fromstring(make_dot(x.sum()).svg())
+    rects = [r.attrib for r in picture.iter("{http://www.w3.org/2000/svg}rect") if "rx" in r.attrib]
+    places = [tuple(float(r[k]) for k in ("x", "y", "width", "height")) for r in rects]
+    assert len(places) == 6 + 4 * 5 + 2
+    for i, (x1, y1, w1, h1) in enumerate(places):
+        for x2, y2, w2, h2 in places[:i]:
+            assert x1 >= x2 + w2 or x2 >= x1 + w1 or y1 >= y2 + h2 or y2 >= y1 + h1
+
+
 def test_make_dot_of_a_deep_graph() -> None:
     x = start = rushlight.ones(1, requires_grad=True)
     for _ in range(5000):
         x = x * 1
-    assert make_dot(x, {"x": start}).source.count("MulBackward0") == 5000
+    graph = make_dot(x, {"x": start})
+    assert graph.source.count("MulBackward0") == 5000
+    assert len(graph.svg()) > 500_000
 
 
 def test_make_dot_escapes_names() -> None:
@@ -319,6 +338,17 @@ def test_make_dot_escapes_names() -> None:
 def test_make_dot_without_a_graph() -> None:
     with pytest.raises(RuntimeError, match="output 0 has no grad_fn"):
         make_dot(rushlight.ones(1))
+
+
+def test_make_dot_of_several_results() -> None:
+    w = rushlight.ones(8, requires_grad=True)
+    source = make_dot(w.unbind()[3]).source
+    assert r"UnbindBackward0\n() () () ...\ntest_cli.py" in source
+
+
+def current_line() -> int:
+    """Of the caller."""
+    return sys._getframe(1).f_lineno
 
 
 @needs_dot
@@ -334,7 +364,12 @@ def test_make_dot_draws(tmp_path: Path) -> None:
 def test_make_dot_without_graphviz(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     w = rushlight.ones(1, requires_grad=True)
-    graph = make_dot(w * 2)
+    graph, line = make_dot(w * 2, {"<w>": w}), current_line()
     with pytest.raises(RuntimeError, match=r"needs Graphviz.*Install it"):
-        graph.svg()
+        graph.save(tmp_path / "graph.png")
+    picture = ElementTree.fromstring(graph._repr_svg_())
+    assert [t.text for t in picture.iter("{http://www.w3.org/2000/svg}text")] == [
+        "MulBackward0", "(1,)", f"test_cli.py:{line}", "<w>", "(1,)", "output", "(1,)",
+    ]  # fmt: skip
+    assert graph.save(tmp_path / "graph.svg").read_text() == graph.svg()
     assert graph.save(tmp_path / "graph.dot").read_text() == graph.source == str(graph)

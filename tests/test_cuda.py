@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -325,6 +326,45 @@ def test_training(device: Device, make: Any, shape: Any, make_optimizer: Any) ->
     np.testing.assert_allclose(there[0], here[0], rtol=1e-10)
     for mine, theirs in zip(there[1], here[1], strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-8, atol=1e-10)
+
+
+COMPOSED = ["ASGD", "Adadelta", "Adafactor", "Adamax", "LBFGS", "NAdam", "RAdam", "Rprop"]
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+def test_optimizers_made_of_ops(device: Device, name: str) -> None:
+    """Each step here and there, on gradients that do not depend on the device."""
+    results = []
+    for place in ("cpu", "cuda"):
+        p = rushlight.linspace(-1, 1, 6, dtype=rushlight.float64).reshape(2, 3).to(place)
+        p.requires_grad_()
+        optimizer = getattr(optim, name)([p])
+
+        def closure(p: Any = p, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad()
+            loss = ((p * p - 0.3) ** 2).sum()
+            loss.backward()
+            return loss
+
+        for _ in range(3):
+            optimizer.step(closure)
+        results.append(p.detach().cpu().numpy())
+    np.testing.assert_allclose(*results, rtol=1e-7)
+
+
+def test_checkpoints(device: Device) -> None:
+    """What is saved from the device goes back there, or where it is sent, and shares memory."""
+    x = rushlight.arange(6.0, device="cuda").reshape(2, 3)
+    file = io.BytesIO()
+    rushlight.save({"x": x, "row": x[1], "turned": x.t(), "empty": x[:0]}, file)
+    for where, place in ((None, "cuda:0"), ("cpu", "cpu"), (lambda s, _: s.cuda(0), "cuda:0")):
+        file.seek(0)
+        found = rushlight.load(file, where)
+        assert {str(tensor.device) for tensor in found.values()} == {place}
+        assert found["turned"].tolist() == [[0, 3], [1, 4], [2, 5]]
+        assert tuple(found["empty"].shape) == (0, 3)
+        found["x"][1, 0] = 9
+        assert found["row"].tolist() == [9, 4, 5] and found["turned"][0, 1].item() == 9
 
 
 def test_kernels_are_launched(device: Device) -> None:

@@ -159,6 +159,28 @@ def test_random_split() -> None:
 # ---- Samplers ----
 
 
+@pytest.mark.parametrize("drop_last", [True, False])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_distributed_sampler(shuffle: bool, drop_last: bool) -> None:
+    theirs = pytest.importorskip("torch").utils.data.DistributedSampler
+    for n, replicas in ((10, 3), (12, 4), (2, 5), (1, 1), (7, 2)):
+        for rank in range(replicas):
+            orders = []
+            for kind in (data.DistributedSampler, theirs):
+                sampler = kind(range(n), replicas, rank, shuffle, seed=3, drop_last=drop_last)
+                sampler.set_epoch(2)
+                orders.append(list(sampler))
+                assert len(sampler) == len(orders[-1])
+            assert orders[0] == orders[1]
+
+
+def test_distributed_sampler_misused() -> None:
+    with pytest.raises(ValueError, match="Invalid rank 2, rank should be in the interval"):
+        data.DistributedSampler(range(3), 2, 2)
+    with pytest.raises(RuntimeError, match="Requires distributed package to be available"):
+        data.DistributedSampler(range(3))
+
+
 def test_samplers_without_randomness() -> None:
     assert list(SequentialSampler(Squares(3))) == [0, 1, 2]
     assert list(BatchSampler(range(5), 2, False)) == [[0, 1], [2, 3], [4]]

@@ -6,6 +6,7 @@ import importlib
 import multiprocessing
 import os
 import random
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -146,6 +147,118 @@ def test_large_batches_and_many_indices() -> None:
     loader = DataLoader(TensorDataset(tensor), 500_000, num_workers=1, prefetch_factor=3)
     starts = [batch[0].tolist() for (batch,) in loader]
     assert starts == list(range(0, 3_000_000, 500_000))
+
+
+def mixed(index: int) -> Any:
+    """Every fiftieth sample is too large for the link."""
+    return index, rushlight.full((20_000 if index % 50 == 0 else 1,), float(index))
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+
+def test_twenty_thousand_batches() -> None:
+    resource = pytest.importorskip("resource")
+    loader = DataLoader(Calls(mixed, 20_000), None, num_workers=2, prefetch_factor=8)
+    files, peak = open_files(), 0
+    for i, (index, values_) in enumerate(loader):
+        assert index == i and values_[-1].item() == i
+        if i == 2000:
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert i == 19_999
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < peak + 20_000  # kilobytes
+    assert open_files() == files
+    assert_no_children()
+
+
+def test_early_exits_leave_nothing() -> None:
+    files = open_files()
+    shared = set(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else set()
+    loader = DataLoader(Calls(mixed, 1000), None, num_workers=2)
+    for _ in range(5):
+        for index, _values in loader:
+            if index == 60:
+                break
+    assert_no_children()
+    assert open_files() == files
+    assert not shared or set(os.listdir("/dev/shm")) <= shared
+
+
+def every_kind(index: int) -> Any:
+    return {
+        "large": rushlight.ones(300, 300),
+        "turned": rushlight.arange(60_000).reshape(200, 300).t(),
+        "expanded": rushlight.ones(1, 2).expand(40_000, 2),
+        "empty": rushlight.empty(0, 3),
+        "bool": rushlight.tensor([True, False]),
+        "leaf": rushlight.ones(2, requires_grad=True),
+        "array": np.arange(50_000.0),
+        "small": np.float32(3),
+        "text": ["a", b"b", None],
+    }
+
+
+def test_every_kind_of_answer() -> None:
+    expected = every_kind(0)
+    for found in DataLoader(Calls(every_kind, 4), None, num_workers=1, collate_fn=identity):
+        assert list(found) == list(expected)
+        for key, value in expected.items():
+            np.testing.assert_array_equal(
+                found[key].detach() if key == "leaf" else found[key],
+                value.detach() if key == "leaf" else value,
+            )
+        assert found["leaf"].requires_grad
+        found["large"][0] = found["bool"][0] = 7  # writable
+        found["array"][0] = 7
+
+
+def graph(index: int) -> Any:
+    return rushlight.ones(2, requires_grad=True) * 2
+
+
+def test_tensors_of_a_graph_do_not_cross() -> None:
+    with pytest.raises(RuntimeError, match="Cowardly refusing to serialize non-leaf tensor"):
+        next(iter(DataLoader(Calls(graph), None, num_workers=1)))
+    assert_no_children()
+
+
+def no_room(number: int) -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no files in memory")
+def test_no_room_for_a_batch() -> None:
+    """What a full memory does: an error, and no wait."""
+    loader = DataLoader(Calls(mixed), None, num_workers=1, worker_init_fn=no_room)
+    assert next(iter(loader))[0] == 0
+    loader = DataLoader(
+        Calls(every_kind), None, num_workers=1, worker_init_fn=no_room, collate_fn=identity
+    )
+    with pytest.raises(OSError, match=r"(?s)Caught OSError in DataLoader worker.*File too large"):
+        next(iter(loader))
+    assert_no_children()
+
+
+def killed(index: int) -> int:
+    if index == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return index
+
+
+def test_a_killed_worker() -> None:
+    with pytest.raises(RuntimeError, match=r"DataLoader worker \(pid\(s\) \d+\) exited unexpect"):
+        list(DataLoader(Calls(killed), 2, num_workers=2, timeout=20))
+    assert_no_children()
+
+
+def test_without_files_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = importlib.import_module("rushlight.utils.data._utils.transport")
+    monkeypatch.setattr(transport, "_CAN_SHARE", False)
+    loader = DataLoader(Calls(mixed, 101), None, num_workers=2)
+    assert [(i, x[-1].item()) for i, x in loader] == [(i, i) for i in range(101)]
 
 
 def test_worker_info_and_init() -> None:

@@ -47,6 +47,7 @@ MUST_PRINT = {
         "refused names the bytes True",
         "goes on [2.0, 2.0, 2.0]",
     ],
+    "resume_training": ["as if not stopped True"],
     "steady_memory": ["grew by less than 4 MB True"],
     "walk_graph": [
         "tensor(6., grad_fn=<MeanBackward0>)",

@@ -77,8 +77,35 @@ from rushlight.tensor import Size, Tensor
 globals()["tensor"] = find("tensor")
 
 if TYPE_CHECKING:
-    from rushlight import autograd, cuda, nn, optim, random, signal, special, utils
+    from rushlight import (
+        accelerator,
+        amp,
+        autograd,
+        backends,
+        compiler,
+        cuda,
+        distributed,
+        func,
+        hub,
+        jit,
+        mps,
+        multiprocessing,
+        nn,
+        optim,
+        profiler,
+        random,
+        serialization,
+        signal,
+        special,
+        utils,
+        version,
+        xpu,
+    )
+    from rushlight.amp import autocast
+    from rushlight.compiler import compile
+    from rushlight.func import vmap
     from rushlight.printing import set_printoptions
+    from rushlight.serialization import load, save
 
 __all__ = [
     "Generator",
@@ -86,16 +113,23 @@ __all__ = [
     "Size",
     "Tensor",
     "__version__",
+    "accelerator",
+    "amp",
+    "autocast",
     "autograd",
+    "backends",
     "bfloat16",
     "bool",
     "can_cast",
     "channels_last",
     "channels_last_3d",
+    "compile",
+    "compiler",
     "contiguous_format",
     "cuda",
     "default_generator",
     "device",
+    "distributed",
     "double",
     "dtype",
     "enable_grad",
@@ -105,10 +139,12 @@ __all__ = [
     "float32",
     "float64",
     "fork_rng",
+    "func",
     "get_default_dtype",
     "get_num_threads",
     "get_rng_state",
     "half",
+    "hub",
     "iinfo",
     "inference_mode",
     "initial_seed",
@@ -119,17 +155,24 @@ __all__ = [
     "int8",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "jit",
     "layout",
+    "load",
     "long",
     "manual_seed",
     "memory_format",
+    "mps",
+    "multiprocessing",
     "nn",
     "no_grad",
     "optim",
     "preserve_format",
+    "profiler",
     "promote_types",
     "random",
+    "save",
     "seed",
+    "serialization",
     "set_default_dtype",
     "set_grad_enabled",
     "set_num_threads",
@@ -144,16 +187,74 @@ __all__ = [
     "uint64",
     "uint8",
     "utils",
+    "version",
+    "vmap",
+    "xpu",
     *names(),
 ]
 
 # Imported at first use: a program that does not need them should not wait for them.
-_LAZY_MODULES = ("cuda", "nn", "optim", "signal", "special", "utils")
+_LAZY_MODULES = (
+    "accelerator",
+    "amp",
+    "backends",
+    "compiler",
+    "cpu",
+    "cuda",
+    "distributed",
+    "func",
+    "hub",
+    "jit",
+    "mps",
+    "multiprocessing",
+    "nn",
+    "optim",
+    "profiler",
+    "serialization",
+    "signal",
+    "special",
+    "utils",
+    "version",
+    "xpu",
+)
 _LAZY_NAMES = {
+    **dict.fromkeys(("load", "save"), "rushlight.serialization"),
+    **dict.fromkeys(
+        (
+            "autocast",
+            "clear_autocast_cache",
+            "get_autocast_cpu_dtype",
+            "get_autocast_dtype",
+            "get_autocast_gpu_dtype",
+            "is_autocast_cache_enabled",
+            "is_autocast_cpu_enabled",
+            "is_autocast_enabled",
+            "set_autocast_cache_enabled",
+            "set_autocast_dtype",
+            "set_autocast_enabled",
+        ),
+        "rushlight.amp.autocast_mode",
+    ),
+    **dict.fromkeys(
+        (
+            "are_deterministic_algorithms_enabled",
+            "get_deterministic_debug_mode",
+            "get_float32_matmul_precision",
+            "get_num_interop_threads",
+            "is_deterministic_algorithms_warn_only_enabled",
+            "set_deterministic_debug_mode",
+            "set_float32_matmul_precision",
+            "set_num_interop_threads",
+            "use_deterministic_algorithms",
+        ),
+        "rushlight.settings",
+    ),
+    "compile": "rushlight.compiler",
     "set_default_tensor_type": "rushlight.legacy",
     "set_printoptions": "rushlight.printing",
+    **{f"{name}Tensor": "rushlight.legacy" for name in dtypes.LEGACY_NAMES.values()},
+    "vmap": "rushlight.func",
 }
-_LAZY_NAMES |= {f"{name}Tensor": "rushlight.legacy" for name in dtypes.LEGACY_NAMES.values()}
 
 
 def __getattr__(name: str) -> Any:
@@ -173,7 +274,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted({*__all__, *_LAZY_MODULES, *_LAZY_NAMES})
 
 
 del _differentiate

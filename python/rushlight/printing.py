@@ -7,6 +7,7 @@ strings, and each axis, from the last to the first, then joins its neighbours in
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -94,6 +95,13 @@ def tensor_text(array: _Array, *, prefix: str = "tensor", suffixes: Sequence[str
         >>> tensor_text(np.array([[0.5, -1.0]]), suffixes=["requires_grad=True"])
         'tensor([[ 0.5000, -1.0000]], requires_grad=True)'
     """
+    batch: Any = array
+    if hasattr(batch, "level"):  # inside of vmap: all samples
+        samples = tensor_text(batch.full, prefix=prefix, suffixes=suffixes)
+        return (
+            f"BatchedTensor(lvl={batch.level.depth}, bdim=0, value=\n"
+            f"{textwrap.indent(samples, '    ')}\n)"
+        )
     indent = len(prefix) + 1
     text = f"{prefix}({_values_text(array, indent)}"
     # PyTorch counts the last line of the values as two columns longer than it is.

@@ -12,6 +12,7 @@ allocates.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ from rushlight.autograd.node import AccumulateGrad, Edge, ManyOutputs, Node
 from rushlight.backend import cpu, kernels_of
 from rushlight.tensor import Tensor
 
-__all__ = ["Pass"]
+__all__ = ["Pass", "running"]
 
 
 class Pass:
@@ -40,11 +41,13 @@ class Pass:
         inherited: nodes whose sum views memory that nobody else uses.
         wanted: the nodes that lead to the inputs asked for; None: all.
         captured: gradients of the inputs asked for, by node and output; None: all go to leaves.
+        order: the nodes in the order in which they run.
     """
 
     def __init__(self, retain_graph: bool, create_graph: bool) -> None:
         self.retain_graph = retain_graph
         self.create_graph = create_graph
+        self.order: list[Node] = []
         self.pending: dict[Node, Any] = {}
         self.summed: set[Node] = set()
         self.borrowed: set[Node] = set()
@@ -59,15 +62,19 @@ class Pass:
             roots: to which gradients were delivered.
             inputs: run only what leads to these edges, and capture their gradients.
         """
-        order = execution_order(roots)
+        order = self.order = execution_order(roots)
         if inputs is not None:
             self._restrict(order, inputs)
-        previous = grad_state.enabled
-        grad_state.enabled = self.create_graph
+        previous, outer = grad_state.enabled, running.backward
+        grad_state.enabled, running.backward = self.create_graph, self
         try:
             self._walk(order)
         finally:
-            grad_state.enabled = previous
+            grad_state.enabled, running.backward = previous, outer
+
+    def reaches(self, node: Node) -> bool:
+        """Whether the pass computes the gradient that arrives at a node."""
+        return node in (self.order if self.wanted is None else self.wanted)
 
     def _restrict(self, order: list[Node], inputs: Sequence[Edge]) -> None:
         self.captured = {}
@@ -177,9 +184,10 @@ class Pass:
         """The gradient in the shape and type of the value it belongs to."""
         shape, dtype = child.outputs()[port]
         kernels: Any = ops if self.create_graph else kernels_of(gradient)
-        if gradient.shape != shape:
+        array = gradient._array if self.create_graph else gradient
+        if array.shape != shape:
             gradient = kernels.sum_to(gradient, shape)
-        if getattr(gradient, "_array", gradient).dtype != dtype:
+        if array.dtype != dtype:
             gradient = kernels.cast(gradient, dtype)
         if not isinstance(child, ManyOutputs):
             return gradient
@@ -246,3 +254,11 @@ def _saved_tensor(value: Any, edge: Edge | None, counter: list[int]) -> Any:
     tensor = Tensor._over(value, counter)
     tensor._edge = edge
     return tensor
+
+
+class _Running(threading.local):
+    backward: Pass | None = None
+
+
+# The backward pass of this thread, for hooks that ask what it does.
+running = _Running()

@@ -10,7 +10,7 @@ from rushlight.autograd.grad_mode import state, watch
 from rushlight.autograd.node import Node
 from rushlight.tensor import Tensor
 
-__all__ = ["disable_saved_tensors_hooks", "save_on_cpu", "saved_tensors_hooks"]
+__all__ = ["current_hooks", "disable_saved_tensors_hooks", "save_on_cpu", "saved_tensors_hooks"]
 
 
 class _Packed:
@@ -90,7 +90,7 @@ class _Pack:
     """Packs what a node has just saved."""
 
     def __init__(self, hooks: saved_tensors_hooks) -> None:
-        self._hooks = hooks
+        self.hooks = hooks
 
     def __call__(self, node: Node) -> None:
         if not isinstance(node.saved, tuple):
@@ -102,13 +102,21 @@ class _Pack:
                 kept = state.observers
                 state.observers = ()  # what the hook computes is not packed again
                 try:
-                    kept_value = self._hooks.pack_hook(Tensor._over(array, values[i][1]))
+                    kept_value = self.hooks.pack_hook(Tensor._over(array, values[i][1]))
                     values[i] = (kept_value, *values[i][3:])
                 finally:
                     state.observers = kept
                 packed.append(i)
         if packed:
-            node.saved = _Packed(values, packed, self._hooks.unpack_hook)
+            node.saved = _Packed(values, packed, self.hooks.unpack_hook)
+
+
+def current_hooks() -> saved_tensors_hooks | None:
+    """The hooks that count for what is saved now in this thread."""
+    for observer in state.observers:
+        if isinstance(observer, _Pack):
+            return observer.hooks
+    return None
 
 
 class _Disabled(threading.local):

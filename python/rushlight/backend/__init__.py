@@ -22,6 +22,9 @@ def kernels_of(*operands: Any) -> Any:
     if len(operands) == 1 and type(operands[0]) is np.ndarray:
         return cpu
     arrays = [x for x in operands if hasattr(x, "shape")]
+    for x in arrays:
+        if type(x) is not np.ndarray and hasattr(x, "kernels"):  # vmap's arrays bring them along
+            return x.kernels
     devices = [array_device(x) for x in arrays]
     if all(d.type == "cpu" for d in devices):
         return cpu
@@ -49,6 +52,8 @@ def device_kernels(target: str | device) -> Any:
 
 def array_device(array: Any) -> device:
     """Where an array's memory is."""
+    while hasattr(array, "full"):
+        array = array.full
     if type(array) is np.ndarray:
         return CPU
     return device("cuda", array.device.id)

@@ -18,9 +18,11 @@ from rushlight.size import wrap
 
 __all__ = [
     "diagonal",
+    "enter_batch",
     "frexp",
     "getitem",
     "joined",
+    "leave_batch",
     "narrow",
     "new_zeros",
     "permute",
@@ -28,6 +30,7 @@ __all__ = [
     "reshape",
     "select",
     "split",
+    "spread",
     "squeeze",
     "transpose",
     "unbind",
@@ -289,7 +292,15 @@ def select(x: Array, dim: int, index: int) -> Array:
 
 def getitem(x: Array, index: Any) -> Array:
     """``x[index]``: a view for ints, slices, None and Ellipsis, else a copy."""
-    result = x[index]
+    try:
+        result = x[index]
+    except TypeError:
+        from rushlight.backend import kernels_of
+
+        kernels = kernels_of(x, *(index if isinstance(index, tuple) else (index,)))
+        if kernels_of(x) is kernels:
+            raise
+        return kernels.getitem(x, index)  # a batch is among the indices
     if isinstance(result, type(x)):
         return result
     position = (*(index if isinstance(index, tuple) else (index,)), ...)
@@ -344,3 +355,27 @@ def plane_gather(x: Array, indices: Array) -> Array:
     flat = indices.reshape(planes.shape[0], -1)
     rows = (flat[:, :1] * 0 + 1).cumsum()[:, None] - 1  # 0, 1, ... on the indices' device
     return planes[rows, flat].reshape(indices.shape)
+
+
+# ---- For vmap: see rushlight.backend.batched ----
+
+
+def enter_batch(x: Array, level: Any, dim: int) -> Array:
+    """The slices along `dim` as the samples of a batch."""
+    from rushlight.backend.batched import rules
+
+    return rules.enter_batch(x, level, dim)
+
+
+def leave_batch(x: Array, level: Any, dim: int) -> Array:
+    """The samples of a batch as the slices along `dim`."""
+    from rushlight.backend.batched import rules
+
+    return rules.leave_batch(x, level, dim)
+
+
+def spread(x: Array, shape: Sequence[int]) -> Array:
+    """The reverse of `sum_to`: repeats elements up to a shape, which may be that of a batch."""
+    from rushlight.backend.batched import rules
+
+    return rules.spread(x, shape)

@@ -71,6 +71,19 @@ def writable(x: Array) -> bool:
     return x.flags.writeable and 0 not in x.strides
 
 
+def view_of_bytes(
+    x: Array, dtype: np.dtype[Any], offset: int, shape: Sequence[int], strides: Sequence[int]
+) -> Array:
+    """A view of an array of bytes as elements; `offset` and `strides` count elements.
+
+    Raises:
+        ValueError: it would not lie within the bytes, or has too many dimensions.
+    """
+    steps = [s * dtype.itemsize for s in strides]
+    view: Array = np.ndarray(shape, dtype, x, offset * dtype.itemsize, steps)
+    return view
+
+
 def cat(arrays: Sequence[Array], dim: int) -> Array:
     """The arrays one after the other along `dim`."""
     shape = list(arrays[0].shape)

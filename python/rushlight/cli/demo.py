@@ -122,9 +122,4 @@ def _draw_losses(losses: list[float], path: Path) -> None:
 
 def _draw_graph(loss: Tensor, net: nn.Module, folder: Path) -> None:
     graph = make_dot(loss, dict(net.named_parameters()))
-    try:
-        path = graph.save(folder / "graph.svg")
-    except RuntimeError as error:
-        path = graph.save(folder / "graph.dot")
-        print(error)
-    print(f"graph of the loss: {path}")
+    print(f"graph of the loss: {graph.save(folder / 'graph.svg')}")

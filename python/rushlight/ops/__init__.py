@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight.ops import (  # noqa: F401 - imported for what they declare
     aliases,
+    batching,
     bitwise,
     choice,
     comparison,
@@ -40,6 +41,7 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
 from rushlight.ops._registry import find, names
 
 if TYPE_CHECKING:
+    from rushlight.ops.batching import *  # noqa: F403
     from rushlight.ops.bitwise import *  # noqa: F403
     from rushlight.ops.choice import *  # noqa: F403
     from rushlight.ops.comparison import *  # noqa: F403

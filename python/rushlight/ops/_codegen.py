@@ -26,6 +26,7 @@ import numpy as np
 
 from rushlight import errors
 from rushlight._kernels import new_node, record, wrap
+from rushlight.autograd import autocast
 from rushlight.autograd.grad_mode import INFERENCE, observed, watch
 from rushlight.autograd.grad_mode import state as grad_state
 from rushlight.autograd.node import AccumulateGrad
@@ -67,6 +68,7 @@ _SCOPE: dict[str, Any] = {
     "UNSAVED": UNSAVED,
     "arguments": _arguments,
     "as_operand": _arguments.as_operand,
+    "autocast": autocast,
     "check_in_place": check_in_place,
     "cpu": cpu,
     "edge_of": edge_of,
@@ -90,6 +92,7 @@ def build(op: Op, form: str) -> Callable[..., Any]:
     inplace = form.startswith("inplace")
     name = op.name + "_" if inplace else op.name
     lines = [f"def {name}({_signature(op, form)}):"]
+    lines += _casts(op, form)
     lines += _read_arguments(op, form)
     lines += _call_kernel(op, form)
     lines += _change(op) if inplace else _make_results(op, form)
@@ -135,6 +138,14 @@ def _signature(op: Op, form: str) -> str:
 
 def _has_destination(op: Op, form: str) -> bool:
     return form == "function" and not op.view and op.outputs != MANY
+
+
+def _casts(op: Op, form: str) -> list[str]:
+    """Lines that cast the operands inside of autocast."""
+    if op.name not in autocast.NAMES or form.startswith("inplace"):
+        return []
+    names = ", ".join(tensor_arguments(op))
+    return ["if autocast.blocks.open:", f"    {names}, = autocast.cast({op.name!r}, {names})"]
 
 
 def _read_arguments(op: Op, form: str) -> list[str]:

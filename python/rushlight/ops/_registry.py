@@ -22,6 +22,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rushlight.autograd.autocast import NAMES, casting
 from rushlight.ops import _codegen
 from rushlight.ops._declaration import check_rows, node_name
 from rushlight.ops._nodes import build_node
@@ -183,6 +184,8 @@ def composed(*, method: bool = True, name: str | None = None) -> Callable[[F], F
     """Declares an operation whose body calls other operations; its derivative follows from them."""
 
     def declare(function: F) -> F:
+        if function.__name__ in NAMES:
+            function = casting(function)
         _composed[function.__name__] = function
         if method:
             setattr(Tensor, name or function.__name__, function)

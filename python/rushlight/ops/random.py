@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rushlight import dtypes
-from rushlight.backend import cpu
+from rushlight.backend import cpu, levels
 from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argument's name
 from rushlight.ops._arguments import sizes_of
 from rushlight.ops._registry import composed, op
@@ -50,6 +50,8 @@ def _drawn(
         tensor = empty(*size, dtype=kind, **options)
     else:
         tensor = Tensor._wrap(cpu.empty(sizes_of(size), kind.numpy))
+    if levels.state.stack:
+        tensor._array = levels.own(tensor._array)
     fill(tensor)
     return tensor.requires_grad_(True) if requires_grad else tensor
 
@@ -163,10 +165,12 @@ def _empty_like(array: Any, kind: np.dtype[Any]) -> Any:
     """A new array with the shape of `array`, and its order of addresses, which is that of draws."""
     K = kernels_for(array)
     if array.flags.c_contiguous:
-        return K.empty(array.shape, kind)
-    strides = array.strides
-    order = sorted(range(len(strides)), key=lambda d: -abs(strides[d]))
-    return K.empty([array.shape[d] for d in order], kind).transpose(np.argsort(order))
+        new = K.empty(array.shape, kind)
+    else:
+        strides = array.strides
+        order = sorted(range(len(strides)), key=lambda d: -abs(strides[d]))
+        new = K.empty([array.shape[d] for d in order], kind).transpose(np.argsort(order))
+    return levels.own(new) if levels.state.stack else new
 
 
 def _drawn_like(

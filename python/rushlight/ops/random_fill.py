@@ -15,7 +15,7 @@ import numpy as np
 
 from rushlight.autograd.grad_mode import state as grad_state
 from rushlight.autograd.views import check_in_place
-from rushlight.backend import cpu, kernels_of
+from rushlight.backend import cpu, kernels_of, levels
 from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argument's name
 from rushlight.dtypes import finfo, float32
 from rushlight.random import Generator, default_generator
@@ -64,15 +64,17 @@ def kernels_for(array: Any) -> Any:
 def source(generator: Generator | None) -> Any:
     """The kernel's generator."""
     if generator is None:
-        return default_generator._kernel
-    if isinstance(generator, Generator):
-        return generator._kernel
-    kind = type(generator).__name__
-    raise TypeError(f"argument 'generator' must be torch.Generator, not {kind}")
+        generator = default_generator
+    elif not isinstance(generator, Generator):
+        kind = type(generator).__name__
+        raise TypeError(f"argument 'generator' must be torch.Generator, not {kind}")
+    return levels.drawing(generator._kernel) if levels.state.stack else generator._kernel
 
 
 def _begin_fill(tensor: Tensor, name: str) -> Any:
     """Notes the change of `tensor` in its graph; returns the kernels for it."""
+    if levels.state.stack:
+        levels.check_fill(tensor._array)
     if grad_state.enabled and tensor.requires_grad:
         check_in_place(tensor, name)
         tensor.zero_()  # a recorded op: the old values get a gradient of zero

@@ -388,6 +388,11 @@ def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False)
     return power_norm(input, p, dim, keepdim)
 
 
-@op(input=lambda K, g, input_shape: K.expand(g, input_shape), method=False)
+@op(input=lambda K, g, input_shape: K.spread(g, input_shape), method=False)
 def sum_to(input: Tensor, shape: tuple[int, ...]) -> Tensor:
     """The sum over the dimensions that broadcasting from `shape` added or repeated."""
+
+
+@op(input=lambda K, g, input_shape: K.sum_to(g, input_shape), method=False)
+def spread(input: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The reverse of `sum_to`: repeats elements up to `shape`."""

@@ -7,7 +7,6 @@ from typing import Any
 from rushlight import ops
 from rushlight.tensor import Tensor
 
-from .adam import count_as_tensors
 from .optimizer import (
     Group,
     Optimizer,
@@ -16,6 +15,7 @@ from .optimizer import (
     check_implementation,
     check_options,
     column,
+    count_as_tensors,
     step_count,
 )
 

@@ -12,9 +12,11 @@ from .optimizer import (
     Optimizer,
     ParamsT,
     arrays,
+    check_betas,
     check_implementation,
     check_options,
     column,
+    count_as_tensors,
     step_count,
 )
 
@@ -43,7 +45,7 @@ class Adam(Optimizer):
         amsgrad: never let the divisor shrink.
         foreach: of no effect.
         maximize: climb instead of descending.
-        capturable: not supported.
+        capturable: of no effect.
         differentiable: not supported.
         fused: of no effect.
         decoupled_weight_decay: keep the pull out of both means, as `AdamW` does.
@@ -72,9 +74,8 @@ class Adam(Optimizer):
         decoupled_weight_decay: bool = False,
     ) -> None:
         check_options({"learning rate": lr, "epsilon value": eps})
-        for i, beta in enumerate(betas):
-            if not 0.0 <= beta < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+        _check_tensors(lr, betas, bool(foreach) and not capturable)
+        check_betas(betas)
         check_options({"weight_decay value": weight_decay})
         defaults = {
             "lr": lr,
@@ -127,8 +128,12 @@ class Adam(Optimizer):
         return state
 
 
-def count_as_tensors(optimizer: Optimizer) -> None:
-    """Make step counts tensors, which old checkpoints hold as numbers."""
-    for state in optimizer.state.values():
-        if "step" in state and not isinstance(state["step"], Tensor):
-            state["step"] = step_count(float(state["step"]))
+def _check_tensors(lr: Any, betas: tuple[Any, Any], plain_foreach: bool) -> None:
+    """Raise ValueError for tensors as options where PyTorch takes none."""
+    if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
+        raise ValueError("betas must be either both floats or both Tensors")
+    for name, value in (("lr", lr), ("betas[0]", betas[0]), ("betas[1]", betas[1])):
+        if plain_foreach and isinstance(value, Tensor):
+            raise ValueError(
+                f"{name} as a Tensor is not supported for capturable=False and foreach=True"
+            )

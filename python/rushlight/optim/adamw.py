@@ -22,7 +22,7 @@ class AdamW(Adam):
         amsgrad: never let the divisor shrink.
         maximize: climb instead of descending.
         foreach: of no effect.
-        capturable: not supported.
+        capturable: of no effect.
         differentiable: not supported.
         fused: of no effect.
 

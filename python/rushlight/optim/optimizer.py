@@ -400,24 +400,52 @@ def _fit(parameter: Tensor, value: Any, key: Any = None) -> Any:
 
 
 def check_options(options: dict[str, Any]) -> None:
-    """Raise ValueError for the first option that is negative or NaN."""
+    """Raise ValueError for the first option that is negative or NaN, or a rate of several."""
     for name, value in options.items():
+        _check_single("lr", value)
         if not value >= 0.0:
             raise ValueError(f"Invalid {name}: {value}")
+
+
+def check_rate(lr: Any) -> None:
+    """Raise ValueError for a negative rate, in the words of the newer optimizers."""
+    _check_single("lr", lr)
+    if not lr >= 0.0:
+        raise ValueError(f"Learning rate should be >= 0 but is: {lr}")
+
+
+def check_betas(betas: tuple[Any, Any]) -> None:
+    """Raise ValueError for a beta that is not in [0, 1)."""
+    for i, beta in enumerate(betas):
+        _check_single(f"betas[{i}]", beta)
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+
+
+def _check_single(name: str, value: Any) -> None:
+    if isinstance(value, Tensor) and value.numel() != 1:
+        raise ValueError(f"Tensor {name} must be 1-element")
 
 
 def check_implementation(name: str, group: Group) -> None:
     """Refuse the options that choose an implementation which does not exist here.
 
-    `foreach` and `fused` choose between PyTorch's implementations of the same step; all stand for
-    the one kernel here.
+    `foreach`, `fused` and `capturable` choose between PyTorch's implementations of the same step;
+    all stand for the one here.
     """
+    if group.get("fused") and group.get("differentiable"):
+        raise RuntimeError("`fused` does not support `differentiable`")
     if group.get("differentiable"):
         raise NotImplementedError(f"{name}: differentiable=True is not supported")
-    if group.get("capturable"):
-        raise NotImplementedError(f"{name}: capturable=True is not supported")
     if group.get("fused") and group.get("foreach"):
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+
+
+def count_as_tensors(optimizer: Optimizer) -> None:
+    """Make step counts tensors, which old checkpoints hold as numbers."""
+    for state in optimizer.state.values():
+        if "step" in state and not isinstance(state["step"], Tensor):
+            state["step"] = step_count(float(state["step"]))
 
 
 def arrays(tensors: list[Tensor]) -> list[Any]:
@@ -431,6 +459,9 @@ def column(states: list[dict[str, Any]], name: str) -> list[Any]:
 
 
 def step_count(steps: float = 0.0) -> Tensor:
-    """Return a count of steps: float32, which counts to 2^24, unless the default is float64."""
+    """Return a count of steps, or another number of a state that is not the parameter's.
+
+    It is of float32, which counts to 2^24, unless the default is float64.
+    """
     wide = get_default_dtype() is float64
     return ops.tensor(steps, dtype=float64 if wide else float32)

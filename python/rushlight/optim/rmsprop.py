@@ -7,7 +7,6 @@ from typing import Any
 from rushlight import ops
 from rushlight.tensor import Tensor
 
-from .adam import count_as_tensors
 from .optimizer import (
     Group,
     Optimizer,
@@ -16,6 +15,7 @@ from .optimizer import (
     check_implementation,
     check_options,
     column,
+    count_as_tensors,
     step_count,
 )
 
@@ -41,7 +41,7 @@ class RMSprop(Optimizer):
         weight_decay: pull of each parameter towards 0.
         momentum: how much of the former direction is kept.
         centered: take the mean of the gradient out of its mean square.
-        capturable: not supported.
+        capturable: of no effect.
         foreach: of no effect.
         maximize: climb instead of descending.
         differentiable: not supported.

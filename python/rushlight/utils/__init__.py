@@ -1,4 +1,4 @@
-"""Tools around training: `rushlight.utils.data`, and pictures of graphs in `rushlight.utils.viz`.
+"""Tools around training: `rushlight.utils.data`, `.checkpoint`, pictures of graphs in `.viz`.
 
 The submodules are imported when they are first asked for, which keeps ``import rushlight`` quick.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-__all__ = ["data", "dlpack", "viz"]
+__all__ = ["checkpoint", "data", "dlpack", "tensorboard", "viz"]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -28,6 +28,7 @@ __all__ = [
     "replaced_",
     "sum_to",
     "to_cpu",
+    "view_of_bytes",
     "written_",
 ]
 
@@ -64,6 +65,19 @@ def asarray(values: np.ndarray[Any, Any]) -> Any:
 def to_cpu(x: Any) -> np.ndarray[Any, Any]:
     """A copy in the CPU's memory."""
     return x.get()  # type: ignore[no-any-return]
+
+
+def view_of_bytes(
+    x: Any, dtype: np.dtype[Any], offset: int, shape: Sequence[int], strides: Sequence[int]
+) -> Any:
+    """A view of an array of bytes as elements; `offset` and `strides` count elements.
+
+    The caller has checked that it lies within the bytes.
+    """
+    whole = x.size - x.size % dtype.itemsize
+    elements = x[:whole].view(dtype)[offset:]
+    steps = [s * dtype.itemsize for s in strides]
+    return cp.lib.stride_tricks.as_strided(elements, tuple(shape), steps)
 
 
 def expand(x: Any, shape: Sequence[int]) -> Any:

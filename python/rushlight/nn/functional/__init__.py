@@ -5,6 +5,7 @@
 from typing import TYPE_CHECKING, Any
 
 from rushlight import ops
+from rushlight.autograd.autocast import NAMES, casting
 
 from ._activation import *
 from ._convolution import *
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 # Operations that have PyTorch's signature already; each is built at its first use.
 _OPS = ("gelu", "linear", "sigmoid", "softplus", "tanh")
+
+
+# Inside of autocast these cast their operands, and the operations they are made of do not.
+globals().update({name: casting(globals()[name]) for name in NAMES & globals().keys()})
 
 
 def __getattr__(name: str) -> Any:

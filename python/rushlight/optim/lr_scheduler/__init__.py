@@ -5,6 +5,11 @@ formulas t counts its steps from 0 and ``base`` is the learning rate that a grou
 """
 
 from ._base import LRScheduler as LRScheduler
+from ._combined import ChainedScheduler as ChainedScheduler
+from ._combined import SequentialLR as SequentialLR
+from ._cyclic import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
+from ._cyclic import CyclicLR as CyclicLR
+from ._cyclic import OneCycleLR as OneCycleLR
 from ._plateau import ReduceLROnPlateau as ReduceLROnPlateau
 from ._schedules import ConstantLR as ConstantLR
 from ._schedules import CosineAnnealingLR as CosineAnnealingLR

@@ -32,6 +32,23 @@ def set_rate(group: dict[str, Any], rate: Any) -> None:
         group["lr"] = rate
 
 
+def per_group(optimizer: Optimizer, name: str, value: Any) -> list[Any]:
+    """Return an option as a list with one entry for each group.
+
+    Raises:
+        ValueError: it is a list of another length.
+    """
+    count = len(optimizer.param_groups)
+    if not isinstance(value, (list, tuple)):
+        return [value] * count
+    if len(value) != count:
+        raise ValueError(
+            f"{name} must have the same length as optimizer.param_groups. {name} has "
+            f"{len(value)} values, param_groups has {count}."
+        )
+    return list(value)
+
+
 class LRScheduler:
     """Base class: a subclass's `get_lr` gives the rates of all groups at step `last_epoch`.
 

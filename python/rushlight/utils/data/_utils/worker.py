@@ -14,7 +14,6 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.reduction import ForkingPickler
 from queue import SimpleQueue
 from typing import Any
 
@@ -24,6 +23,7 @@ from rushlight._kernels import set_num_threads
 from rushlight.random import manual_seed
 from rushlight.utils.data._utils import info
 from rushlight.utils.data._utils.fetch import FetchPlan
+from rushlight.utils.data._utils.transport import Packed
 from rushlight.utils.data.dataset import IterableDataset
 
 
@@ -135,17 +135,17 @@ def _receive(link: Connection, tasks: SimpleQueue[Any], stopped: threading.Event
 def _send(link: Connection, answers: SimpleQueue[Any]) -> None:
     try:
         while True:
-            link.send_bytes(answers.get())
+            answers.get().send(link)
     except OSError:
         pass  # the main process has closed the link: nobody wants the rest
 
 
-def _packed(epoch: int, answer: Any, number: int) -> Any:
-    # Pickled here and not while sending, so that what cannot be pickled is an answer too.
+def _packed(epoch: int, answer: Any, number: int) -> Packed:
+    # Packed here and not while sending, so that what cannot be packed is an answer too.
     try:
-        return ForkingPickler.dumps((epoch, answer))
+        return Packed.of((epoch, answer))
     except Exception as error:
-        return ForkingPickler.dumps((epoch, Failure.of(error, number)))
+        return Packed.of((epoch, Failure.of(error, number)))
 
 
 def _reader(setup: WorkerSetup) -> Callable[[int, Any], Any]:

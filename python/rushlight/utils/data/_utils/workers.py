@@ -16,6 +16,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rushlight.utils.data._utils.pin_memory import can_pin, pinned
+from rushlight.utils.data._utils.transport import receive
 from rushlight.utils.data._utils.worker import STOP, Ended, Failure, WorkerSetup, serve
 from rushlight.utils.data.sampler import draw_seed
 
@@ -120,9 +121,12 @@ class MultiProcessIterator(Iterator[Any]):
         while True:
             worker = self._first_to_answer(wanted)
             try:
-                epoch, batch = worker.link.recv()
-            except (EOFError, ConnectionError):
+                epoch, batch = receive(worker.link)
+            except (EOFError, OSError):
                 self._report_death()
+            except BaseException:  # within a message: what follows on the link cannot be read
+                self._abandon()
+                raise
             if epoch == self._epoch:
                 return worker, batch
 
@@ -139,13 +143,17 @@ class MultiProcessIterator(Iterator[Any]):
     def _sentinels(self) -> list[int]:
         return [worker.sentinel for worker in self._workers]
 
+    def _abandon(self) -> None:
+        """End the pass, and the workers."""
+        self._under_way.clear()
+        self._stop()
+
     def _report_death(self) -> NoReturn:
         """Raise for the workers that are dead, and let the others go."""
         # A link may end a moment before its process does.
         gone = wait(self._sentinels(), _GRACE_S)
         pids = [str(worker.process.pid) for worker in self._workers if worker.sentinel in gone]
-        self._under_way.clear()
-        self._stop()
+        self._abandon()
         raise RuntimeError(f"DataLoader worker (pid(s) {', '.join(pids)}) exited unexpectedly")
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "get_device_name",
     "get_device_properties",
     "is_available",
+    "is_bf16_supported",
     "is_initialized",
     "manual_seed",
     "manual_seed_all",
@@ -158,6 +159,13 @@ def get_device_capability(device: DeviceLike = None) -> tuple[int, int]:
     """The compute capability of a device, such as ``(9, 0)``."""
     properties = get_device_properties(device)
     return properties.major, properties.minor
+
+
+def is_bf16_supported(including_emulation: bool = True) -> bool:
+    """Whether a device computes in bfloat16, by itself or by way of float32."""
+    if not is_available():
+        return False
+    return including_emulation or get_device_capability() >= (8, 0)
 
 
 # ---- Memory ----
