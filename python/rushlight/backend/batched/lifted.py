@@ -9,7 +9,7 @@ import numpy as np
 
 from rushlight import _kernels
 from rushlight.backend import kernels_of
-from rushlight.backend.batched.array import Batched, Unsupported
+from rushlight.backend.batched.array import Batched, Shape, Unsupported
 from rushlight.backend.levels import DifferentForEachSample, Level
 
 Array = Any
@@ -245,7 +245,7 @@ def kernels_for(args: Sequence[Any]) -> Any:
 def _sample(value: Any, level: Level, i: int) -> Any:
     if is_at(value, level):
         return value.full[i, ...]
-    if type(value) in (tuple, list):
+    if isinstance(value, tuple | list) and not isinstance(value, Shape):
         return type(value)(_sample(v, level, i) for v in value)
     return value
 

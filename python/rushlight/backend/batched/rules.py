@@ -97,7 +97,7 @@ def full(base: Any, shape: Sequence[int], value: Any, dtype: Any) -> Array:
     if not isinstance(shape, Shape):
         shape = Shape((level.size, *shape), level)
     out = _new(shape, lambda sizes: base.full(sizes, 0, dtype))
-    replaced_(out, ..., value)
+    replaced_(out, (), None, value)
     return out
 
 
@@ -190,7 +190,10 @@ def squeeze(x: Batched, dims: Sequence[int] | None) -> Batched:
 
 def flip(x: Batched, dims: Sequence[int]) -> Batched:
     """A copy with the order along `dims` reversed."""
-    return Batched(kernels_of(x.full).flip(x.full, [d % x.ndim + 1 for d in dims]), x.level)
+    return Batched(
+        kernels_of(x.full).flip(x.full, [d % max(x.ndim, 1) + 1 for d in dims] if x.ndim else []),
+        x.level,
+    )
 
 
 def cat(arrays: Sequence[Array], dim: int) -> Array:
@@ -227,27 +230,27 @@ def getitem(x: Array, index: Any) -> Array:
 _getitem_each = each_sample("getitem")
 
 
-def replaced(x: Array, index: Any, value: Any) -> Array:
-    """A copy of `x` with ``[index] = value``."""
-    level = level_of(x, value, index)
+def replaced(x: Array, index: Any, indices: Any, value: Any) -> Array:
+    """A copy of `x` with ``[index][indices] = value``."""
+    level = level_of(x, value, indices)
     assert level is not None
     out = Batched(kernels_of(full_of(x, level)).copy(expanded(x, level)), level)
-    replaced_(out, index, value)
+    replaced_(out, index, indices, value)
     return out
 
 
-def replaced_(x: Array, index: Any, value: Any) -> None:
-    """``x[index] = value`` in place."""
-    level = level_of(x, value, index)
+def replaced_(x: Array, index: Any, indices: Any, value: Any) -> None:
+    """``x[index][indices] = value`` in place."""
+    level = level_of(x, value, indices)
     assert level is not None
     if not is_at(x, level):
         raise cannot_hold("an indexed write")
-    if not _is_basic(index):
-        _replaced_each(x, index, value)
+    if indices is not None:
+        _replaced_each(x, index, indices, value)
         return
     K = kernels_of(x.full)
     region = K.getitem(x.full, _within(index))
-    K.replaced_(x.full, _within(index), lined_up(value, level, region.ndim - 1))
+    K.replaced_(x.full, _within(index), None, lined_up(value, level, region.ndim - 1))
 
 
 _replaced_each = each_sample("replaced_")
@@ -255,7 +258,7 @@ _replaced_each = each_sample("replaced_")
 
 def fill_(x: Batched, value: Any) -> None:
     """Writes one value everywhere."""
-    replaced_(x, ..., value)
+    replaced_(x, (), None, value)
 
 
 def assign(out: Array, x: Any) -> None:
