@@ -16,9 +16,13 @@ TOLERANCES = {"float32": (1e-6, 1e-7), "float64": (1e-12, 1e-14)}
 # A sum is as exact as its terms, which are about 1 in the tests, however much of them cancels.
 SUMS = {"float32": (1e-6, 2e-6), "float64": (1e-12, 4e-15)}
 SUM_OPS = (
-    "addmm", "batched_product", "bmm", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "dot",
-    "linear", "log_softmax_backward", "matmul", "mean", "mm", "mv", "softmax_backward", "sum",
-    "sum_dim",
+    "addbmm", "addmm", "addmv", "addr", "baddbmm", "batched_mv", "batched_product", "bmm", "cdist",
+    "correlate2d", "correlate2d_input_grad", "correlate2d_weight_grad", "cross", "dist", "dot",
+    "einsum", "euclidean_distance", "inner", "linalg_matrix_exp", "linear", "log_softmax_backward",
+    "looked_up", "matmul", "matrix_power", "mean", "mm", "mv", "normalized_channels",
+    "normalized_channels_backward", "normalized_rows", "normalized_rows_backward", "p_norm",
+    "pdist", "resampled", "resampled_sum", "softmax_backward", "sum", "sum_dim", "tensordot",
+    "trace", "vdot",
 )  # fmt: skip
 # PyTorch's own digits end here: its trigamma is a short series, and some coefficients of its Bessel
 # functions are wrong in the seventh digit.

@@ -207,6 +207,11 @@ def _inplace_add(self: ndarray, other: Any) -> ndarray:
     return self
 
 
+def _inplace_mul(self: ndarray, other: Any) -> ndarray:
+    self._host *= _bare(other)
+    return self
+
+
 for _name in (
     *("all", "any", "argmax", "argmin", "astype", "copy", "cumsum", "max", "min"),
     *("prod", "reshape", "squeeze", "sum", "swapaxes", "transpose", "view"),
@@ -217,6 +222,7 @@ for _name in (
     "truediv",
 ):
     setattr(ndarray, f"__{_name}__", _operator(getattr(operator, f"__{_name}__")))
+ndarray.__imul__ = _inplace_mul  # type: ignore[attr-defined]
 ndarray.__iadd__ = _inplace_add  # type: ignore[attr-defined]
 ndarray.__rmul__ = _operator(lambda x, y: y * x)  # type: ignore[attr-defined]
 ndarray.__rsub__ = _operator(lambda x, y: y - x)  # type: ignore[attr-defined]
@@ -278,8 +284,11 @@ def may_share_memory(x: ndarray, y: ndarray) -> bool:
 class add:  # noqa: N801 - CuPy's name
     """The universal function; ``at`` takes few types, and other functions have none."""
 
-    def __new__(cls, x: Any, y: Any) -> Any:
-        return _wrapped(np.add(_bare(x), _bare(y)))
+    def __new__(cls, x: Any, y: Any, out: ndarray | None = None) -> Any:
+        if out is None:
+            return _wrapped(np.add(_bare(x), _bare(y)))
+        np.add(_bare(x), _bare(y), out._host)
+        return out
 
     @staticmethod
     def at(x: ndarray, index: Any, value: ndarray) -> None:
@@ -460,9 +469,9 @@ def _set_allocator(allocate: Callable[[int], Any]) -> None:
 
 
 FUNCTIONS = (
-    *("arange", "argwhere", "broadcast_to", "concatenate", "full", "matmul", "maximum", "minimum"),
+    *("arange", "argwhere", "broadcast_to", "concatenate", "matmul", "maximum", "minimum"),
     *("arccos", "clip", "cos", "multiply", "ones", "ones_like", "roll", "sin", "tile", "tril"),
-    *("triu", "trunc", "where", "zeros", "zeros_like"),
+    *("triu", "trunc", "where", "zeros", "zeros_like", "array", "take"),
 )
 
 
@@ -501,6 +510,7 @@ def make() -> types.ModuleType:
             set_allocator=_set_allocator,
         ),
         empty=empty,
+        full=_function("full"),
         frexp=frexp,
         get_default_memory_pool=lambda: pool,
         isfinite=_function("isfinite"),

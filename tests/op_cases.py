@@ -13,6 +13,8 @@ import numpy as np
 import op_cases_array  # noqa: F401 - adds its rows
 import op_cases_batching  # noqa: F401
 import op_cases_index  # noqa: F401
+import op_cases_layers  # noqa: F401
+import op_cases_linalg  # noqa: F401
 import op_cases_nn  # noqa: F401
 import op_cases_pointwise  # noqa: F401
 import op_cases_shape  # noqa: F401
@@ -94,6 +96,18 @@ for name, reference in {
     "round": np.round,
 }.items():
     unary(name, reference, off_integers, dtypes=NUMERIC)
+unary(
+    "mish",
+    lambda x: x * np.tanh(np.log1p(np.exp(x))),
+    torch="nn.functional.mish",
+    points=FINITE,  # PyTorch's gradient of mish(inf) is nan; its limit is 1
+)
+unary(
+    "hardswish",
+    lambda x: x * np.clip(x + 3, 0, 6) / 6,
+    uniform(-2.9, 2.9),
+    torch="nn.functional.hardswish",
+)
 unary("silu", lambda x: x * logistic(x), torch="nn.functional.silu")
 # PyTorch's float32 gelu(inf) is nan; its float64 one, and the limit, are inf.
 unary("gelu", lambda x: x * normal_cdf(x), torch="nn.functional.gelu", points=FINITE)
@@ -251,6 +265,10 @@ for name, slope in {
     "relu_backward": lambda out: np.where(out > 0, 1, 0),
     "sigmoid_backward": lambda out: out * (1 - out),
     "tanh_backward": lambda out: 1 - out * out,
+    "mish_backward": lambda x: (
+        np.tanh(np.log1p(np.exp(x))) + x * logistic(x) / np.cosh(np.log1p(np.exp(x))) ** 2
+    ),
+    "hardswish_backward": lambda x: x / 3 + 0.5,
     "silu_backward": lambda x: logistic(x) * (1 + x * (1 - logistic(x))),
     "gelu_backward": lambda x: (
         normal_cdf(x) + x * np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)

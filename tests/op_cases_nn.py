@@ -183,30 +183,31 @@ for index, (x_shape, w_shape, *geometry) in enumerate(CONVOLUTIONS):
     for bias in (False, True):
         shapes = (x_shape, w_shape, (w_shape[0],)) if bias else (x_shape, w_shape)
         case(
-            "conv2d",
+            "correlate2d",
             lambda x, w, b=None, geometry=geometry: correlate(x, w, b, *geometry),
             (shapes,),
             TERMS,
-            run=lambda t, x, w, b=None, geometry=geometry: t.conv2d(x, w, b, *geometry),
+            run=lambda t, x, w, b=None, geometry=geometry: t.correlate2d(x, w, b, *geometry),
+            torch=lambda t, x, w, b=None, geometry=geometry: t.conv2d(x, w, b, *geometry),
             label=f"{index}{', bias' if bias else ''}",
         )
     if index == 4:
         continue
     case(
-        "conv2d_input_grad",
+        "correlate2d_input_grad",
         lambda g, w, shape=x_shape, a=geometry: input_slope(g, w, shape, *a),
         ((out_shape, w_shape),),
         TERMS,
-        run=lambda t, g, w, shape=x_shape, a=geometry: t.conv2d_input_grad(g, w, shape, *a),
+        run=lambda t, g, w, shape=x_shape, a=geometry: t.correlate2d_input_grad(g, w, shape, *a),
         torch=lambda t, g, w, shape=x_shape, a=geometry: t.nn.grad.conv2d_input(shape, w, g, *a),
         label=str(index),
     )
     case(
-        "conv2d_weight_grad",
+        "correlate2d_weight_grad",
         lambda g, x, shape=w_shape, a=geometry: weight_slope(g, x, shape, *a),
         ((out_shape, x_shape),),
         TERMS,
-        run=lambda t, g, x, shape=w_shape, a=geometry: t.conv2d_weight_grad(g, x, shape, *a),
+        run=lambda t, g, x, shape=w_shape, a=geometry: t.correlate2d_weight_grad(g, x, shape, *a),
         torch=lambda t, g, x, shape=w_shape, a=geometry: t.nn.grad.conv2d_weight(x, shape, g, *a),
         label=str(index),
     )

@@ -77,20 +77,20 @@ CONVOLUTIONS = [
 def test_convolution(device: Device, options: Any) -> None:
     x = values((2, 4, 7, 6), "float64")
     weight = values((8, 4 // options[-1], 3, 2), "float64", 1)
-    device.agree("conv2d", x, weight, values((8,), "float64", 2), *options, tolerance=1e-12)
-    g = cpu.conv2d(x, weight, None, *options)
-    device.agree("conv2d_input_grad", g, weight, x.shape, *options, tolerance=1e-11)
-    device.agree("conv2d_weight_grad", g, x, weight.shape, *options, tolerance=1e-11)
-    device.agree("conv2d_weight_grad", g[:0], x[:0], weight.shape, *options)
-    device.agree("conv2d_input_grad", g[:0], weight, x[:0].shape, *options)
+    device.agree("correlate2d", x, weight, values((8,), "float64", 2), *options, tolerance=1e-12)
+    g = cpu.correlate2d(x, weight, None, *options)
+    device.agree("correlate2d_input_grad", g, weight, x.shape, *options, tolerance=1e-11)
+    device.agree("correlate2d_weight_grad", g, x, weight.shape, *options, tolerance=1e-11)
+    device.agree("correlate2d_weight_grad", g[:0], x[:0], weight.shape, *options)
+    device.agree("correlate2d_input_grad", g[:0], weight, x[:0].shape, *options)
 
 
 def test_convolutions_that_are_refused(device: Device) -> None:
     options = ((1, 1), (0, 0), (1, 1), 1)
     x, weight = values((1, 2, 4, 4), "float32"), values((3, 2, 3, 3), "float32")
-    device.agree_in_refusing("conv2d", x, values((3, 1, 3, 3), "float32"), None, *options)
-    device.agree_in_refusing("conv2d", x, values((3, 2, 5, 5), "float32"), None, *options)
-    device.agree_in_refusing("conv2d", x, weight, values((2,), "float32"), *options)
+    device.agree_in_refusing("correlate2d", x, values((3, 1, 3, 3), "float32"), None, *options)
+    device.agree_in_refusing("correlate2d", x, values((3, 2, 5, 5), "float32"), None, *options)
+    device.agree_in_refusing("correlate2d", x, weight, values((2,), "float32"), *options)
 
 
 POOLS = [

@@ -50,12 +50,12 @@ for dtype in ("float32", "float64", "int32"):
     images = rng.uniform(-1, 1, (2, 3, 9, 8)).astype(dtype)
     weight = rng.uniform(-1, 1, (5, 3, 3, 3)).astype(dtype)
     pairs = ((1, 2), (1, 1), (1, 1))
-    out = cpu.conv2d(images, weight, None, *pairs, 1)
-    results[f"conv2d {dtype}"] = out
-    results[f"conv2d_input_grad {dtype}"] = cpu.conv2d_input_grad(
+    out = cpu.correlate2d(images, weight, None, *pairs, 1)
+    results[f"correlate2d {dtype}"] = out
+    results[f"correlate2d_input_grad {dtype}"] = cpu.correlate2d_input_grad(
         out, weight, images.shape, *pairs, 1
     )
-    results[f"conv2d_weight_grad {dtype}"] = cpu.conv2d_weight_grad(
+    results[f"correlate2d_weight_grad {dtype}"] = cpu.correlate2d_weight_grad(
         out, images, weight.shape, *pairs, 1
     )
 numbers = np.concatenate([rng.normal(0, 10.0**e, 200) for e in range(-9, 39, 3)])

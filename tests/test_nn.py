@@ -337,14 +337,6 @@ def test_hook_that_is_always_called():
     assert seen == [None]
 
 
-def test_backward_hooks_are_refused_by_name():
-    with pytest.raises(NotImplementedError, match="register_full_backward_hook"):
-        nn.ReLU().register_full_backward_hook(print)
-
-
-# -------------------------------------------------------------------------------------- containers
-
-
 def test_sequential():
     net = nn.Sequential(OrderedDict(a=nn.Linear(2, 3), b=nn.ReLU()))
     assert net.a is net[0] and net[-1] is net.b and list(net[:1]._modules) == ["a"]

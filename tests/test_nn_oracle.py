@@ -63,10 +63,83 @@ LAYERS = [
     ("Softmax", (1,), {}, [(3, 4, 2)]),
     ("Softmin", (-1,), {}, [(3, 4)]),
     ("LogSoftmax", (1,), {}, [(3, 4)]),
+    ("Conv1d", (2, 4, 3), {"padding": 2, "padding_mode": "circular"}, [(2, 2, 6)]),
+    ("Conv2d", (2, 4, (3, 2)), {"padding": "same", "padding_mode": "reflect"}, [(2, 2, 5, 6)]),
+    ("Conv3d", (2, 4, 2), {"groups": 2, "stride": 2}, [(2, 2, 4, 5, 4)]),
+    ("Conv3d", (2, 3, 3), {"padding": 1, "padding_mode": "replicate"}, [(2, 3, 3, 3)]),
+    ("ConvTranspose1d", (2, 3, 4), {"stride": 2, "output_padding": 1}, [(2, 2, 5)]),
+    ("ConvTranspose2d", (4, 2, 3), {"stride": (2, 1), "padding": 1, "groups": 2}, [(2, 4, 3, 4)]),
+    ("ConvTranspose3d", (2, 3, 2), {"bias": False, "dilation": 2}, [(2, 2, 3, 3, 3)]),
+    ("BatchNorm1d", (4,), {}, [(3, 4)]),
+    ("BatchNorm1d", (4,), {"momentum": None, "affine": False}, [(3, 4, 5)]),
+    ("BatchNorm2d", (4, 0.01, 0.3), {"bias": False}, [(3, 4, 5, 2)]),
+    ("BatchNorm3d", (4,), {"track_running_stats": False}, [(2, 4, 2, 3, 2)]),
+    ("InstanceNorm1d", (4,), {"affine": True}, [(4, 5)]),
+    ("InstanceNorm2d", (4,), {"track_running_stats": True}, [(2, 4, 5, 3)]),
+    ("InstanceNorm3d", (4,), {}, [(2, 4, 3, 2, 3)]),
+    ("LayerNorm", ((4, 5),), {}, [(3, 4, 5)]),
+    ("LayerNorm", (5,), {"bias": False, "eps": 0.1}, [(3, 4, 5)]),
+    ("LayerNorm", (5,), {"elementwise_affine": False}, [(3, 4, 5)]),
+    ("RMSNorm", (5,), {}, [(3, 4, 5)]),
+    ("GroupNorm", (2, 4), {}, [(3, 4, 5)]),
+    ("GroupNorm", (4, 4), {"affine": False}, [(3, 4, 2, 2)]),
+    ("LocalResponseNorm", (3,), {"alpha": 0.5}, [(2, 5, 4)]),
+    ("MaxPool3d", (2,), {"padding": 1}, [(2, 3, 4, 5, 3)]),
+    ("AvgPool3d", (2,), {}, [(2, 3, 4, 5, 3)]),
+    ("LPPool1d", (2.0, 3), {}, [(2, 3, 8)]),
+    ("AdaptiveAvgPool1d", (3,), {}, [(2, 3, 8)]),
+    ("AdaptiveAvgPool3d", ((2, None, 1),), {}, [(2, 3, 4, 5, 3)]),
+    ("AdaptiveMaxPool1d", (3,), {}, [(2, 3, 8)]),
+    ("AdaptiveMaxPool2d", ((2, 3),), {}, [(2, 3, 5, 7)]),
+    ("AdaptiveMaxPool3d", (2,), {}, [(3, 5, 7, 4)]),
+    ("FractionalMaxPool2d", (2,), {"output_size": 3}, [(2, 3, 7, 6)]),
+    ("FractionalMaxPool3d", (2,), {"output_ratio": 0.5}, [(2, 3, 7, 6, 5)]),
+    ("Upsample", (), {"scale_factor": 2.5, "mode": "bilinear"}, [(2, 3, 4, 5)]),
+    ("UpsamplingNearest2d", (), {"scale_factor": 2}, [(2, 3, 4, 5)]),
+    ("UpsamplingBilinear2d", ((7, 6),), {}, [(2, 3, 4, 5)]),
+    ("ZeroPad1d", (2,), {}, [(2, 3, 5)]),
+    ("ConstantPad2d", ((1, 2, 0, 1), 1.5), {}, [(2, 3, 5)]),
+    ("ConstantPad3d", (1, 2.0), {}, [(2, 3, 2, 2, 2)]),
+    ("ReflectionPad2d", (2,), {}, [(2, 3, 5, 4)]),
+    ("ReplicationPad3d", (1,), {}, [(2, 3, 2, 3, 2)]),
+    ("CircularPad1d", ((1, 3),), {}, [(2, 3, 5)]),
+    ("PixelShuffle", (2,), {}, [(2, 8, 3, 2)]),
+    ("PixelUnshuffle", (2,), {}, [(2, 2, 4, 6)]),
+    ("ChannelShuffle", (2,), {}, [(2, 4, 3)]),
+    ("Fold", ((4, 5), 2), {}, [(2, 8, 12)]),
+    ("Unfold", (2,), {"padding": 1}, [(2, 2, 4, 5)]),
+    ("PairwiseDistance", (), {"keepdim": True}, [(3, 4), (3, 4)]),
+    ("CosineSimilarity", (0,), {}, [(3, 4), (3, 4)]),
+    ("CELU", (0.5,), {}, [(3, 4)]),
+    ("SELU", (), {}, [(3, 4)]),
+    ("GLU", (1,), {}, [(3, 4)]),
+    ("PReLU", (), {}, [(3, 4)]),
+    ("PReLU", (4, 0.1), {}, [(3, 4, 2)]),
+    ("RReLU", (), {}, [(3, 4)]),
+    ("Hardshrink", (), {}, [(3, 4)]),
+    ("Softshrink", (0.3,), {}, [(3, 4)]),
+    ("Threshold", (0.1, 3.0), {}, [(3, 4)]),
+    ("Softmax2d", (), {}, [(2, 3, 4, 2)]),
+    ("AlphaDropout", (0.3,), {}, [(3, 4)]),
+    ("FeatureAlphaDropout", (0.3,), {}, [(3, 4, 5)]),
+    ("LazyLinear", (3,), {}, [(4, 5)]),
+    ("LazyConv1d", (4, 3), {"groups": 2}, [(2, 2, 7)]),
+    ("LazyConv2d", (4, 3), {"bias": False}, [(2, 5, 5)]),
+    ("LazyConv3d", (4, 2), {}, [(2, 2, 3, 3, 3)]),
+    ("LazyConvTranspose1d", (4, 3), {}, [(2, 2, 7)]),
+    ("LazyConvTranspose2d", (4, 3), {"stride": 2}, [(2, 2, 4, 4)]),
+    ("LazyConvTranspose3d", (4, 2), {}, [(2, 3, 3, 3)]),
+    ("LazyBatchNorm1d", (), {}, [(3, 4)]),
+    ("LazyBatchNorm2d", (), {"affine": False}, [(3, 4, 2, 2)]),
+    ("LazyBatchNorm3d", (), {"track_running_stats": False}, [(3, 4, 2, 2, 2)]),
+    ("LazyInstanceNorm1d", (), {}, [(3, 4, 5)]),
+    ("LazyInstanceNorm2d", (), {"bias": False}, [(3, 4, 5, 2)]),
+    ("LazyInstanceNorm3d", (), {}, [(3, 4, 5, 2, 2)]),
 ]
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
 @pytest.mark.parametrize(("name", "args", "kwargs", "shapes"), LAYERS)
 def test_layer(torch, name, args, kwargs, shapes):
     inputs = [normal(*shape) for shape in shapes]
@@ -84,14 +157,24 @@ def run_layer(lib, name, args, kwargs, inputs):
     lib.manual_seed(0)
     layer = getattr(lib.nn, name)(*args, **kwargs)
     result = {"repr": repr(layer)}
-    result |= {f"initial {k}": v.numpy().copy() for k, v in layer.state_dict().items()}
+    if not name.startswith("Lazy"):
+        result |= state(layer, "initial")
     xs = [lib.tensor(x, requires_grad=True) for x in inputs]
     out = layer(*xs)
     result["out"] = out.detach().numpy()
     weights = np.cos(np.arange(out.numel(), dtype=np.float32)).reshape(tuple(out.shape))
     (out * lib.tensor(weights)).sum().backward()
     result |= {f"grad of input {i}": x.grad.numpy() for i, x in enumerate(xs)}
-    return result | {f"grad of {k}": p.grad.numpy() for k, p in layer.named_parameters()}
+    result |= {f"grad of {k}": p.grad.numpy() for k, p in layer.named_parameters()}
+    result |= state(layer, "later")
+    result["later repr"] = repr(layer)
+    layer.eval()  # dropout is still, and norms go by their running statistics
+    return result | {"out in evaluation": layer(*xs).detach().numpy()}
+
+
+def state(layer, when):
+    """Parameters and buffers, by name."""
+    return {f"{when} {k}": v.numpy().copy() for k, v in layer.state_dict().items()}
 
 
 def test_embedding(torch):

@@ -101,6 +101,8 @@ void bind_reduce(py::module_& m);
 void bind_matmul(py::module_& m);
 void bind_nn(py::module_& m);
 void bind_softmax(py::module_& m);
+void bind_norm(py::module_& m);
+void bind_rows(py::module_& m);
 void bind_graph(py::module_& m);
 void bind_index(py::module_& m);
 void bind_loss(py::module_& m);

@@ -57,6 +57,8 @@ PYBIND11_MODULE(_kernels, m) {
   rush::bind_matmul(m);
   rush::bind_nn(m);
   rush::bind_softmax(m);
+  rush::bind_norm(m);
+  rush::bind_rows(m);
   rush::bind_graph(m);
   rush::bind_index(m);
   rush::bind_loss(m);

@@ -97,7 +97,7 @@ void check_bias(const Array& bias, const Array& x, const Array& w) {
   }
 }
 
-py::object conv2d(py::handle x_, py::handle weight_, py::handle bias_, Pair stride, Pair padding,
+py::object correlate2d(py::handle x_, py::handle weight_, py::handle bias_, Pair stride, Pair padding,
                   Pair dilation, int64_t groups) {
   py::object x_owner, w_owner, b_owner;
   const Array x = read_contiguous(x_, x_owner), w = read_contiguous(weight_, w_owner);
@@ -111,7 +111,7 @@ py::object conv2d(py::handle x_, py::handle weight_, py::handle bias_, Pair stri
   const ConvShape s = conv_shape(x.shape, w.shape, {stride, padding, dilation, groups});
   Array out;
   py::object result = new_array(x.dtype, {s.batch, s.out_channels, s.output.h, s.output.w}, out);
-  dispatch_floating(x.dtype, "conv2d", [&](auto tag) {
+  dispatch_floating(x.dtype, "correlate2d", [&](auto tag) {
     using T = typename decltype(tag)::type;
     MaybeReleaseGil release(work(s));
     conv_functions(tag).forward(s, x.as<T>(), w.as<T>(), bias.as<T>(), out.as<T>());
@@ -125,13 +125,13 @@ Array read_gradient(py::handle value, const ConvShape& s, DType dtype, py::objec
   check_scalar_type(dtype, g.dtype);
   const int64_t expected[] = {s.batch, s.out_channels, s.output.h, s.output.w};
   if (g.ndim != 4 || !std::equal(expected, expected + 4, g.shape)) {
-    throw Error("conv2d: the gradient must have the output's shape " + shape_text(4, expected) +
+    throw Error("correlate2d: the gradient must have the output's shape " + shape_text(4, expected) +
                 "; got " + shape_text(g));
   }
   return g;
 }
 
-py::object conv2d_input_grad(py::handle grad, py::handle weight_,
+py::object correlate2d_input_grad(py::handle grad, py::handle weight_,
                              const std::vector<int64_t>& x_shape, Pair stride, Pair padding,
                              Pair dilation, int64_t groups) {
   py::object g_owner, w_owner;
@@ -141,7 +141,7 @@ py::object conv2d_input_grad(py::handle grad, py::handle weight_,
   const Array g = read_gradient(grad, s, w.dtype, g_owner);
   Array out;
   py::object result = new_array(g.dtype, 4, x_shape.data(), out);
-  dispatch_floating(g.dtype, "conv2d_input_grad", [&](auto tag) {
+  dispatch_floating(g.dtype, "correlate2d_input_grad", [&](auto tag) {
     using T = typename decltype(tag)::type;
     MaybeReleaseGil release(work(s));
     conv_functions(tag).input_grad(s, g.as<T>(), w.as<T>(), out.as<T>());
@@ -149,7 +149,7 @@ py::object conv2d_input_grad(py::handle grad, py::handle weight_,
   return result;
 }
 
-py::object conv2d_weight_grad(py::handle grad, py::handle x_,
+py::object correlate2d_weight_grad(py::handle grad, py::handle x_,
                               const std::vector<int64_t>& weight_shape, Pair stride, Pair padding,
                               Pair dilation, int64_t groups) {
   py::object g_owner, x_owner;
@@ -159,7 +159,7 @@ py::object conv2d_weight_grad(py::handle grad, py::handle x_,
   const Array g = read_gradient(grad, s, x.dtype, g_owner);
   Array out;
   py::object result = new_array(g.dtype, 4, weight_shape.data(), out);
-  dispatch_floating(g.dtype, "conv2d_weight_grad", [&](auto tag) {
+  dispatch_floating(g.dtype, "correlate2d_weight_grad", [&](auto tag) {
     using T = typename decltype(tag)::type;
     MaybeReleaseGil release(work(s));
     conv_functions(tag).weight_grad(s, g.as<T>(), x.as<T>(), out.as<T>());
@@ -362,11 +362,11 @@ py::object avg_pool2d_backward(py::handle grad, const std::vector<int64_t>& x_sh
 
 void bind_nn(py::module_& m) {
   using py::arg;
-  m.def("conv2d", in_computed_type(&conv2d), arg("x"), arg("weight"), arg("bias"), arg("stride"),
+  m.def("correlate2d", in_computed_type(&correlate2d), arg("x"), arg("weight"), arg("bias"), arg("stride"),
         arg("padding"), arg("dilation"), arg("groups"));
-  m.def("conv2d_input_grad", in_computed_type(&conv2d_input_grad), arg("g"), arg("weight"),
+  m.def("correlate2d_input_grad", in_computed_type(&correlate2d_input_grad), arg("g"), arg("weight"),
         arg("x_shape"), arg("stride"), arg("padding"), arg("dilation"), arg("groups"));
-  m.def("conv2d_weight_grad", in_computed_type(&conv2d_weight_grad), arg("g"), arg("x"),
+  m.def("correlate2d_weight_grad", in_computed_type(&correlate2d_weight_grad), arg("g"), arg("x"),
         arg("weight_shape"), arg("stride"), arg("padding"), arg("dilation"), arg("groups"));
   m.def("max_pool2d", in_computed_type(&max_pool2d), arg("x"), arg("kernel_size"), arg("stride"),
         arg("padding"), arg("dilation"), arg("ceil_mode"),

@@ -292,6 +292,33 @@ py::object poisson(py::handle rates, SharedGenerator& shared) {
   return out;
 }
 
+py::object standard_gamma(py::handle alphas, SharedGenerator& shared) {
+  py::object owner;
+  const Array alpha = read_contiguous(alphas, owner);
+  const auto kernel =
+      defined(kernels().standard_gamma[index(alpha.dtype)], "gamma_cpu", alpha.dtype);
+  const int64_t n = alpha.numel();
+  Array x;
+  py::object out = new_array(alpha.dtype, alpha.ndim, alpha.shape, x);
+  shared.use(n, [&](Generator& g) { kernel(g, x.data, n, alpha.data); });
+  return out;
+}
+
+py::object binomial(py::handle counts, py::handle probabilities, SharedGenerator& shared) {
+  py::object count_owner, p_owner;
+  const Array count = read_contiguous(counts, count_owner);
+  const Array p = read_contiguous(probabilities, p_owner);
+  if (count.dtype != p.dtype || count.numel() != p.numel()) {
+    throw Error("binomial: count and prob must have the same type and shape");
+  }
+  const auto kernel = defined(kernels().binomial[index(p.dtype)], "binomial_cpu", p.dtype);
+  const int64_t n = p.numel();
+  Array x;
+  py::object out = new_array(p.dtype, p.ndim, p.shape, x);
+  shared.use(n, [&](Generator& g) { kernel(g, x.data, n, count.data, p.data); });
+  return out;
+}
+
 // --- multinomial ----------------------------------------------------------------------------
 
 // The rows of a one- or two-dimensional tensor of weights.
@@ -430,6 +457,9 @@ void bind_random(py::module_& m) {
   m.def("randperm", &randperm, py::arg("out"), py::arg("generator"));
   m.def("bernoulli_each", &bernoulli_each, py::arg("out"), py::arg("generator"), py::arg("p"));
   m.def("poisson", in_computed_type(&poisson), py::arg("rate"), py::arg("generator"));
+  m.def("standard_gamma", in_computed_type(&standard_gamma), py::arg("alpha"),
+        py::arg("generator"));
+  m.def("binomial", &binomial, py::arg("count"), py::arg("prob"), py::arg("generator"));
   m.def("multinomial", in_computed_type(&multinomial), py::arg("weights"), py::arg("generator"),
         py::arg("samples"), py::arg("replacement"));
 }

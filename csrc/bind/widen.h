@@ -53,6 +53,7 @@ class Widening {
   }
 
   py::object narrow(const py::object& result) const {
+    if (!is_array(result)) return result;  // None, for a gradient that nobody wants
     const Array wide = read_array(result);
     if (wide.dtype != computed_in(stored_)) return result;
     Array x;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "kernels/rejection.h"
 #include "parallel.h"
 #include "rush/macros.h"
 
@@ -358,6 +359,26 @@ void poisson(Generator& g, void* out, int64_t n, const void* rates) {
   }
 }
 
+template <class T>
+void standard_gamma(Generator& g, void* out, int64_t n, const void* alphas) {
+  T* x = static_cast<T*>(out);
+  for (int64_t i = 0; i < n; ++i) {
+    const T value = draw_gamma(
+        static_cast<const T*>(alphas)[i], [&] { return draw_unit(g); },
+        [&] { return draw_normal(g, 0.0, 1.0); });
+    x[i] = value < std::numeric_limits<T>::min() ? std::numeric_limits<T>::min() : value;
+  }
+}
+
+template <class T>
+void binomial(Generator& g, void* out, int64_t n, const void* counts, const void* probabilities) {
+  T* x = static_cast<T*>(out);
+  for (int64_t i = 0; i < n; ++i) {
+    x[i] = draw_binomial(static_cast<const T*>(counts)[i], static_cast<const T*>(probabilities)[i],
+                         [&] { return draw_unit(g); });
+  }
+}
+
 // --- integers and choices -------------------------------------------------------------------
 
 // base + word % range, modulo 2^64; range 0 stands for 2^64.
@@ -462,6 +483,8 @@ void enter(RandomKernels& t) {
     t.exponential[type] = exponential<T>;
     t.cauchy[type] = cauchy<T>;
     t.poisson[type] = poisson<T>;
+    t.standard_gamma[type] = standard_gamma<T>;
+    t.binomial[type] = binomial<T>;
     t.multinomial[type] = multinomial<T>;
   }
 }

@@ -45,6 +45,10 @@ struct RandomKernels {
   void (*bernoulli_each[kDTypes][kDTypes])(Generator& g, void* out, int64_t n, const void* p);
   // By the type of `rate`, which is that of `out`.
   void (*poisson[kDTypes])(Generator& g, void* out, int64_t n, const void* rate);
+  // By the type of `alpha`, which is that of `out`; rate 1.
+  void (*standard_gamma[kDTypes])(Generator& g, void* out, int64_t n, const void* alpha);
+  // By the type of `count` and `p`, which is that of `out`.
+  void (*binomial[kDTypes])(Generator& g, void* out, int64_t n, const void* count, const void* p);
   // `samples` indices for each row of `weights` (rows, categories), by the type of `weights`;
   // `work` has room for one row.
   void (*multinomial[kDTypes])(Generator& g, int64_t* out, int64_t samples, const void* weights,

@@ -12,13 +12,19 @@ from rushlight import _kernels
 
 E = TypeVar("E", bound=BaseException)
 
-__all__ = ["OutOfMemoryError"]
+__all__ = ["LinAlgError", "OutOfMemoryError"]
 
 
 class OutOfMemoryError(RuntimeError):
     """Memory that was asked for cannot be had; the process goes on."""
 
     __module__ = "rushlight"
+
+
+class LinAlgError(RuntimeError):
+    """A matrix is singular, or an algorithm did not converge."""
+
+    __module__ = "rushlight.linalg"
 
 
 def noted(error: E, note: str) -> E:

@@ -319,6 +319,34 @@ RUSH_OP_2(silu_backward, g, x, const T s = T(1) / (T(1) + math::exp(-x));
 RUSH_OP_2(leaky_relu, x, slope, return x > T(0) ? x : x * slope;)
 RUSH_OP_3(leaky_relu_backward, g, x, slope, return x > T(0) ? g : g * slope;)
 RUSH_OP_2(elu, x, alpha, return x > T(0) ? x : alpha * math::expm1(x);)
+// x tanh(log(1 + e)) = x n / (n + 2), with e = exp(x) and n = e (e + 2).
+struct mish {
+  template <class T>
+  RUSH_HD T operator()(T x) const {
+    const T e = math::exp(x > T(20) ? T(20) : x), n = e * (e + T(2));
+    return x * (n / (n + T(2)));
+  }
+};
+struct mish_backward {
+  template <class T>
+  RUSH_HD T operator()(T g, T x) const {
+    if (x > T(20)) return g;
+    const T e = math::exp(x), n = e * (e + T(2)), m = n + T(2);
+    return g * (n / m + x * (T(4) * e * (e + T(1)) / (m * m)));
+  }
+};
+struct hardswish {
+  template <class T>
+  RUSH_HD T operator()(T x) const {
+    return x < T(-3) ? x * T(0) : x <= T(3) ? x * (x + T(3)) / T(6) : x;
+  }
+};
+struct hardswish_backward {
+  template <class T>
+  RUSH_HD T operator()(T g, T x) const {
+    return x < T(-3) ? T(0) : x <= T(3) ? g * (x / T(3) + T(0.5)) : g;
+  }
+};
 RUSH_OP_3(elu_backward, g, x, alpha, return x <= T(0) ? g * alpha * math::exp(x) : g;)
 RUSH_OP_3(softplus, x, beta, threshold,
           return x * beta > threshold ? x : math::log1p(math::exp(x * beta)) / beta;)
@@ -439,6 +467,7 @@ struct bitwise_right_shift {
   X(tanh, floating) X(asinh, floating) X(acosh, floating) X(atanh, floating)             \
   X(erf, floating) X(erfc, floating) X(erfinv, floating) X(lgamma, floating)             \
   X(digamma, floating) X(trigamma, floating) X(relu, numeric) X(sigmoid, floating)       \
+  X(mish, floating) X(hardswish, floating)                                               \
   X(silu, floating) X(gelu, floating) X(gelu_tanh, floating) X(logical_not, compare)     \
   X(isnan, compare) X(isfinite, compare) X(isinf, compare) X(signbit, compare)           \
   X(bitwise_not, bitwise)
@@ -452,6 +481,7 @@ struct bitwise_right_shift {
   X(logaddexp, real) X(logaddexp2, real) X(xlogy, floating) X(special_xlog1py, floating) \
   X(ldexp, floating)                                                                     \
   X(tanh_backward, floating) X(relu_backward, floating) X(sigmoid_backward, floating)    \
+  X(mish_backward, floating) X(hardswish_backward, floating)                             \
   X(silu_backward, floating) X(leaky_relu, floating) X(elu, floating)                    \
   X(gelu_backward, floating) X(gelu_tanh_backward, floating)                             \
   X(squared_error, floating) X(absolute_error, floating)                                 \

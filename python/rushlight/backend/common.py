@@ -351,8 +351,8 @@ def new_zeros(x: Array, shape: Sequence[int]) -> Array:
 
 def plane_gather(x: Array, indices: Array) -> Array:
     """The elements of each plane of ``(..., h, w)`` at flat `indices` ``(..., i, j)``."""
-    planes = x.reshape(-1, x.shape[-2] * x.shape[-1])
-    flat = indices.reshape(planes.shape[0], -1)
+    planes = x.reshape(math.prod(x.shape[:-2]), x.shape[-2] * x.shape[-1])
+    flat = indices.reshape(planes.shape[0], indices.shape[-2] * indices.shape[-1])
     rows = (flat[:, :1] * 0 + 1).cumsum()[:, None] - 1  # 0, 1, ... on the indices' device
     return planes[rows, flat].reshape(indices.shape)
 

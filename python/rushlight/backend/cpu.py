@@ -16,8 +16,11 @@ from rushlight.backend.common import *  # noqa: F403
 from rushlight.backend.common import getitem
 from rushlight.backend.indexing import *  # noqa: F403
 from rushlight.backend.indexing import write_at_
+from rushlight.backend.linalg import *  # noqa: F403
+from rushlight.backend.reparameterization import *  # noqa: F403
 from rushlight.backend.scattering import *  # noqa: F403
 from rushlight.backend.strided import *  # noqa: F403
+from rushlight.backend.windows import *  # noqa: F403
 
 Array = np.ndarray[Any, Any]
 

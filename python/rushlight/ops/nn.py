@@ -1,4 +1,4 @@
-"""Operations of neural networks: activations, softmax, convolution, pooling."""
+"""Activations and softmax."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Any
 from rushlight.ops._registry import composed, op
 from rushlight.ops.choice import where
 from rushlight.tensor import Tensor
-
-Pair = tuple[int, ...]
 
 # ---- Activations ----
 
@@ -51,6 +49,29 @@ def silu_backward(g: Tensor, x: Tensor) -> Tensor:
     """The gradient of `silu`."""
     s = sigmoid(x)
     return g * (s * (1 + x * (1 - s)))
+
+
+@op(input=lambda K, g, input: K.mish_backward(g, input), method=False)
+def mish(input: Tensor) -> Tensor:
+    """Elementwise ``input * tanh(softplus(input))`` (Misra 2019)."""
+
+
+@composed(method=False)
+def mish_backward(g: Tensor, x: Tensor) -> Tensor:
+    """The gradient of `mish`."""
+    t = softplus(x).tanh()
+    return g * (t + x * (1 - t * t) * sigmoid(x))
+
+
+@op(input=lambda K, g, input: K.hardswish_backward(g, input), method=False)
+def hardswish(input: Tensor) -> Tensor:
+    """Elementwise ``input * min(max(input + 3, 0), 6) / 6``; at -3 and 3 the parabola's slope."""
+
+
+@composed(method=False)
+def hardswish_backward(g: Tensor, x: Tensor) -> Tensor:
+    """The gradient of `hardswish`."""
+    return where(x < -3, 0.0, where(x <= 3, g * (x / 3 + 0.5), g))
 
 
 @op(
@@ -174,167 +195,3 @@ def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
 def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """The logarithm of `softmax`, without its rounding errors."""
     return log_softmax_along(input if dtype is None else input.to(dtype), dim)
-
-
-# ---- Convolution ----
-
-
-@op(
-    input=lambda K, g, weight, input_shape, stride, padding, dilation, groups: K.conv2d_input_grad(
-        g, weight, input_shape, stride, padding, dilation, groups
-    ),
-    weight=lambda K, g, input, weight_shape, stride, padding, dilation, groups: (
-        K.conv2d_weight_grad(g, input, weight_shape, stride, padding, dilation, groups)
-    ),
-    bias=lambda K, g: K.sum(g, (0, 2, 3)),
-    node="ConvolutionBackward0",
-    method=False,
-)
-def conv2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair,
-    groups: int,
-) -> Tensor:
-    """Cross-correlation of images ``(n, c, h, w)`` with ``(c_out, c / groups, kh, kw)``."""
-
-
-@op(
-    grad=lambda K, g, weight, stride, padding, dilation, groups: K.conv2d(
-        g, weight, None, stride, padding, dilation, groups
-    ),
-    weight=lambda K, g, grad, weight_shape, stride, padding, dilation, groups: K.conv2d_weight_grad(
-        grad, g, weight_shape, stride, padding, dilation, groups
-    ),
-    method=False,
-)
-def conv2d_input_grad(
-    grad: Tensor,
-    weight: Tensor,
-    shape: tuple[int, ...],
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair,
-    groups: int,
-) -> Tensor:
-    """The gradient of `conv2d` with respect to its input of `shape`."""
-
-
-@op(
-    grad=lambda K, g, input, stride, padding, dilation, groups: K.conv2d(
-        input, g, None, stride, padding, dilation, groups
-    ),
-    input=lambda K, g, grad, input_shape, stride, padding, dilation, groups: K.conv2d_input_grad(
-        grad, g, input_shape, stride, padding, dilation, groups
-    ),
-    method=False,
-)
-def conv2d_weight_grad(
-    grad: Tensor,
-    input: Tensor,
-    shape: tuple[int, ...],
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair,
-    groups: int,
-) -> Tensor:
-    """The gradient of `conv2d` with respect to its weight of `shape`."""
-
-
-# ---- Pooling ----
-
-
-@op(
-    input=lambda K, g, indices, input_shape: K.max_pool2d_backward(g, indices, input_shape),
-    forward=lambda K, input, kernel_size, stride, padding, dilation, ceil_mode: K.max_pool2d(
-        input, kernel_size, stride, padding, dilation, ceil_mode
-    ),
-    extras=("indices",),
-    node="MaxPool2DWithIndicesBackward0",
-    method=False,
-)
-def max_pool2d_with_indices(
-    input: Tensor, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool
-) -> Tensor:
-    """The greatest element of each window of ``(n, c, h, w)``, and its index in its plane.
-
-    The gradient goes to the first greatest element.
-    """
-
-
-@op(
-    grad=lambda K, g, indices: K.plane_gather(g, indices),
-    indices=None,
-    method=False,
-)
-def max_pool2d_backward(grad: Tensor, indices: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Adds `grad` at `indices` of zero planes of `shape`: the gradient of `max_pool2d`."""
-
-
-@op(
-    input=lambda K, g, indices, input_shape: K.max_pool2d_backward(g, indices, input_shape),
-    indices=None,
-    method=False,
-)
-def plane_gather(input: Tensor, indices: Tensor) -> Tensor:
-    """The elements of each plane of ``(n, c, h, w)`` at flat `indices` ``(n, c, i, j)``."""
-
-
-@op(
-    input=lambda K, g, input_shape, kernel_size, stride, padding, count_include_pad, divisor_override: (  # noqa: E501
-        K.avg_pool2d_backward(
-            g, input_shape, kernel_size, stride, padding, count_include_pad, divisor_override
-        )
-    ),
-    method=False,
-)
-def avg_pool2d(
-    input: Tensor,
-    kernel_size: Pair,
-    stride: Pair,
-    padding: Pair,
-    ceil_mode: bool,
-    count_include_pad: bool,
-    divisor_override: int | None,
-) -> Tensor:
-    """The mean of each window of ``(n, c, h, w)``."""
-
-
-def _ceil_mode(
-    shape: tuple[int, ...], out_shape: tuple[int, ...], kernel: Pair, stride: Pair, padding: Pair
-) -> bool:
-    """Whether windows that end beyond the image made `out_shape`."""
-    whole = [
-        (n + 2 * p - k) // s + 1
-        for n, k, s, p in zip(shape[-2:], kernel, stride, padding, strict=True)
-    ]
-    return tuple(whole) != tuple(out_shape[-2:])
-
-
-@op(
-    grad=lambda K, g, grad_shape, shape, kernel_size, stride, padding, count_include_pad, divisor_override: (  # noqa: E501
-        K.avg_pool2d(
-            g,
-            kernel_size,
-            stride,
-            padding,
-            _ceil_mode(shape, grad_shape, kernel_size, stride, padding),
-            count_include_pad,
-            divisor_override,
-        )
-    ),
-    method=False,
-)
-def avg_pool2d_backward(
-    grad: Tensor,
-    shape: tuple[int, ...],
-    kernel_size: Pair,
-    stride: Pair,
-    padding: Pair,
-    count_include_pad: bool,
-    divisor_override: int | None,
-) -> Tensor:
-    """The gradient of `avg_pool2d` with respect to its input of `shape`."""

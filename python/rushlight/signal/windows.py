@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rushlight import dtypes
-from rushlight.ops import windows as formulas
+from rushlight.ops import window_functions as formulas
 from rushlight.tensor import Tensor
 
 __all__ = [

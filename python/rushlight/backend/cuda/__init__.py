@@ -13,6 +13,7 @@ from rushlight.backend.cuda.arrays import *  # noqa: F403
 from rushlight.backend.cuda.checks import *  # noqa: F403
 from rushlight.backend.cuda.loss import *  # noqa: F403
 from rushlight.backend.cuda.nn import *  # noqa: F403
+from rushlight.backend.cuda.normalization import *  # noqa: F403
 from rushlight.backend.cuda.optim import *  # noqa: F403
 from rushlight.backend.cuda.pointwise import *  # noqa: F403
 from rushlight.backend.cuda.random import *  # noqa: F403
@@ -20,5 +21,8 @@ from rushlight.backend.cuda.reduction import *  # noqa: F403
 from rushlight.backend.cuda.runtime import *  # noqa: F403
 from rushlight.backend.cuda.special import *  # noqa: F403
 from rushlight.backend.indexing import *  # noqa: F403
+from rushlight.backend.linalg import *  # noqa: F403
+from rushlight.backend.reparameterization import *  # noqa: F403
 from rushlight.backend.scattering import *  # noqa: F403
 from rushlight.backend.strided import *  # noqa: F403
+from rushlight.backend.windows import *  # noqa: F403

@@ -20,13 +20,14 @@ from rushlight.backend.cuda.runtime import cp
 __all__ = [
     "avg_pool2d",
     "avg_pool2d_backward",
-    "conv2d",
-    "conv2d_input_grad",
-    "conv2d_weight_grad",
+    "correlate2d",
+    "correlate2d_input_grad",
+    "correlate2d_weight_grad",
     "linear",
     "matmul",
     "max_pool2d",
     "max_pool2d_backward",
+    "rows_sum",
 ]
 
 Pair = tuple[int, int]
@@ -119,7 +120,7 @@ def _unfolded(
 
 
 @in_float32
-def conv2d(
+def correlate2d(
     x: Any,
     weight: Any,
     bias: Any,
@@ -131,7 +132,7 @@ def conv2d(
     """Cross-correlation of ``(n, c, h, w)`` with ``(out, c / groups, kh, kw)``."""
     output = _output_size(x, weight, bias, stride, padding, dilation, groups)
     if output is None:
-        refuse("conv2d", x, weight, bias, stride, padding, dilation, groups)
+        refuse("correlate2d", x, weight, bias, stride, padding, dilation, groups)
     channels, kernel = weight.shape[0], weight.shape[2:]
     columns = _unfolded(x, kernel, output, stride, padding, dilation, groups)
     product = cp.matmul(weight.reshape(groups, channels // groups, -1), columns)
@@ -163,7 +164,7 @@ def _output_size(
 
 
 @in_float32
-def conv2d_input_grad(
+def correlate2d_input_grad(
     g: Any,
     weight: Any,
     x_shape: Sequence[int],
@@ -172,7 +173,7 @@ def conv2d_input_grad(
     dilation: Pair,
     groups: int,
 ) -> Any:
-    """The gradient of `conv2d` with respect to its input."""
+    """The gradient of `correlate2d` with respect to its input."""
     n, c = x_shape[:2]
     channels, kernel, output = weight.shape[0], weight.shape[2:], g.shape[2:]
     slopes = g.reshape(n, groups, channels // groups, g.shape[2] * g.shape[3])
@@ -186,7 +187,7 @@ def conv2d_input_grad(
 
 
 @in_float32
-def conv2d_weight_grad(
+def correlate2d_weight_grad(
     g: Any,
     x: Any,
     weight_shape: Sequence[int],
@@ -195,7 +196,7 @@ def conv2d_weight_grad(
     dilation: Pair,
     groups: int,
 ) -> Any:
-    """The gradient of `conv2d` with respect to its weight."""
+    """The gradient of `correlate2d` with respect to its weight."""
     n, channels = g.shape[:2]
     kernel = (weight_shape[2], weight_shape[3])
     columns = _unfolded(x, kernel, g.shape[2:], stride, padding, dilation, groups)
@@ -345,3 +346,13 @@ def avg_pool2d_backward(
     for _, view in _taps(frame, output, kernel_size, stride, (1, 1)):
         view += share
     return K.copy(inside).reshape(tuple(x_shape))
+
+
+# ---- Tables ----
+
+
+def rows_sum(g: Any, shape: Sequence[int], index: Any) -> Any:
+    """Zeros of `shape` with `g` added at the rows `index`: the gradient of `rows_at`."""
+    out = full(tuple(shape), 0, g.dtype)
+    cp.add.at(out, index, g)
+    return out

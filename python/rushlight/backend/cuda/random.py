@@ -30,7 +30,7 @@ _FILLS = (
     "uniform",
 )
 
-__all__ = [*_FILLS, "multinomial", "poisson"]
+__all__ = [*_FILLS, "binomial", "multinomial", "poisson", "standard_gamma"]
 
 
 def _twin(x: Any) -> np.ndarray[Any, Any]:
@@ -67,6 +67,16 @@ for _name in _FILLS:
 def poisson(rate: Any, generator: Any) -> Any:
     """A new array of values from the Poisson distribution of each rate."""
     return asarray(_kernels.poisson(to_cpu(rate), generator))
+
+
+def standard_gamma(alpha: Any, generator: Any) -> Any:
+    """A new array of values from the gamma distribution of each shape, with rate 1."""
+    return asarray(_kernels.standard_gamma(to_cpu(alpha), generator))
+
+
+def binomial(count: Any, prob: Any, generator: Any) -> Any:
+    """A new array of numbers of successes in `count` trials, each of probability `prob`."""
+    return asarray(_kernels.binomial(to_cpu(count), to_cpu(prob), generator))
 
 
 def multinomial(weights: Any, generator: Any, samples: int, replacement: bool) -> Any:

@@ -11,21 +11,30 @@ from rushlight.dtypes import dtype as DType  # noqa: N812
 from rushlight.tensor import Tensor
 
 __all__ = [
+    "celu",
     "elu",
+    "elu_",
+    "glu",
+    "gumbel_softmax",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hardtanh_",
     "leaky_relu",
+    "leaky_relu_",
     "log_softmax",
     "logsigmoid",
     "mish",
     "relu",
     "relu6",
+    "rrelu",
+    "selu",
     "silu",
     "softmax",
     "softmin",
     "softsign",
     "tanhshrink",
+    "threshold",
 ]
 
 
@@ -50,9 +59,15 @@ def hardtanh(
     """``min(max(x, min_val), max_val)``; the gradient at the two corners is 0."""
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
+    if inplace:
+        return _overwrite(input, hardtanh, min_val, max_val)
     inside = ops.logical_and(input > min_val, input < max_val)
-    out = ops.where(inside, input, input.detach().clamp(min_val, max_val))
-    return input.copy_(out) if inplace else out
+    return ops.where(inside, input, input.detach().clamp(min_val, max_val))
+
+
+def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """`hardtanh`, in place."""
+    return hardtanh(input, min_val, max_val, True)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -62,9 +77,68 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     return ops.leaky_relu(input, negative_slope)
 
 
+def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """`leaky_relu`, in place."""
+    return leaky_relu(input, negative_slope, True)
+
+
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """``x`` where ``x > 0``, elsewhere ``alpha (exp(x) - 1)``."""
     return _overwrite(input, ops.elu, alpha) if inplace else ops.elu(input, alpha)
+
+
+def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """`elu`, in place."""
+    return elu(input, alpha, True)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """``x`` where ``x > 0``, elsewhere ``alpha (exp(x / alpha) - 1)``."""
+    return ops.celu_(input, alpha) if inplace else ops.celu(input, alpha)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """`elu` with the scale and the alpha that keep mean 0 and variance 1."""
+    return ops.selu_(input) if inplace else ops.selu(input)
+
+
+def rrelu(
+    input: Tensor,
+    lower: float = 1.0 / 8,
+    upper: float = 1.0 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Tensor:
+    """``x`` where ``x > 0``, elsewhere a slope times x: drawn in training, else the mean one."""
+    if inplace:
+        return ops.rrelu_(input, lower, upper, training)
+    return ops.rrelu(input, lower, upper, training)
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """``x`` where ``x > threshold``, elsewhere `value`."""
+    if inplace:
+        return ops.threshold_(input, threshold, value)
+    return ops.threshold(input, threshold, value)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """``a sigmoid(b)`` with a and b the two halves of the input along `dim`.
+
+    Raises:
+        RuntimeError: the size along `dim` is odd, or there is no dimension.
+
+    Source: Dauphin et al., "Language modeling with gated convolutional networks" (2017).
+    """
+    if input.dim() == 0:
+        raise RuntimeError("glu does not support 0-dimensional tensors")
+    size = input.size(dim)
+    if size % 2:
+        raise RuntimeError(
+            f"Halving dimension must be even, but dimension {dim % input.dim()} is size {size}"
+        )
+    half = size // 2
+    return input.narrow(dim, 0, half) * ops.sigmoid(input.narrow(dim, half, half))
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -74,25 +148,25 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """``x tanh(softplus(x))``."""
-    out = input * ops.tanh(ops.softplus(input))
-    return input.copy_(out) if inplace else out
+    return _overwrite(input, ops.mish) if inplace else ops.mish(input)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
     """``log(sigmoid(x)) = -softplus(-x)``."""
-    return -ops.softplus(-input)
+    # Above 40 softplus is the identity in float64 too.
+    return -ops.softplus(-input, 1.0, 40.0)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """``min(max(x + 3, 0), 6) / 6``."""
-    out = relu6(input + 3.0) / 6.0
-    return input.copy_(out) if inplace else out
+    if inplace:
+        return _overwrite(input, hardsigmoid)
+    return relu6(input + 3.0) / 6.0
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """``x min(max(x + 3, 0), 6) / 6``."""
-    out = input * relu6(input + 3.0) / 6.0
-    return input.copy_(out) if inplace else out
+    return _overwrite(input, ops.hardswish) if inplace else ops.hardswish(input)
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -142,3 +216,28 @@ def log_softmax(
     """``x_i - log(sum_j exp(x_j))`` along `dim`; the arguments are those of `softmax`."""
     dim = _implicit_dim("log_softmax", input, _stacklevel) if dim is None else dim
     return ops.log_softmax(input if dtype is None else input.to(dtype), dim)
+
+
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
+    """``softmax((x + noise) / tau)`` with Gumbel noise: a smooth draw of a class.
+
+    Args:
+        logits: (..., classes), not normalised.
+        tau: the temperature, positive.
+        hard: return the one-hot vector of the draw, with the gradient of the smooth one.
+        eps: of no effect.
+        dim: the dimension of the classes.
+
+    Source: Jang, Gu and Poole (2017), "Categorical reparameterization with Gumbel-softmax".
+    """
+    noise = -ops.empty_like(logits).exponential_().log()
+    soft = ops.softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    along = [1] * logits.dim()
+    along[dim] = -1
+    classes = ops.arange(logits.shape[dim], device=logits.device).reshape(along)
+    chosen: Tensor = classes.eq(soft.argmax(dim, keepdim=True)).to(logits.dtype)
+    return chosen - soft.detach() + soft

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from rushlight import ops
 from rushlight.autograd.grad_mode import no_grad
@@ -70,6 +70,26 @@ class Conversion:
     def to_empty(self: C, *, device: Any, recurse: bool = True) -> C:
         """Move to `device` without copying: all values are undefined after it."""
         return self._apply(lambda t: ops.empty_like(t, device=device), recurse)
+
+    def share_memory(self: C) -> C:
+        """Put the parameters and buffers where other processes see them.
+
+        Raises:
+            NotImplementedError: tensors in shared memory are not supported.
+        """
+        return self._apply(lambda t: t.share_memory_())
+
+    def xpu(self, device: Any = None) -> NoReturn:
+        """Not supported: there are no such devices."""
+        raise NotImplementedError("Module.xpu is not supported")
+
+    def ipu(self, device: Any = None) -> NoReturn:
+        """Not supported: there are no such devices."""
+        raise NotImplementedError("Module.ipu is not supported")
+
+    def mtia(self, device: Any = None) -> NoReturn:
+        """Not supported: there are no such devices."""
+        raise NotImplementedError("Module.mtia is not supported")
 
     def cpu(self: C) -> C:
         """Move to the CPU."""

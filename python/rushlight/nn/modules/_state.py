@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from rushlight.autograd.grad_mode import no_grad
 from rushlight.autograd.node import RemovableHandle
-from rushlight.nn.parameter import Parameter
+from rushlight.nn.parameter import Parameter, is_lazy
 from rushlight.tensor import Tensor
 
 from ._hooks import Hook, add_hook
@@ -211,6 +211,8 @@ class StateDict:
                 f'While copying the parameter named "{key}", expected torch.Tensor or '
                 f"Tensor-like object from checkpoint but received {type(given)}"
             )
+            return
+        if is_lazy(own) and is_lazy(given):
             return
         if own.dim() == 0 and tuple(given.shape) == (1,):  # PyTorch before 0.4 saved scalars so
             given = given[0]

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from rushlight import ops
 from rushlight.nn import functional as F
+from rushlight.nn import init
+from rushlight.nn.parameter import Parameter
 from rushlight.tensor import Tensor
 
 from .module import Module
 
 __all__ = [
+    "CELU",
     "ELU",
     "GELU",
+    "GLU",
+    "SELU",
+    "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
@@ -17,16 +26,21 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "Mish",
+    "PReLU",
+    "RReLU",
     "ReLU",
     "ReLU6",
     "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softmax2d",
     "Softmin",
     "Softplus",
+    "Softshrink",
     "Softsign",
     "Tanh",
     "Tanhshrink",
+    "Threshold",
 ]
 
 
@@ -64,6 +78,14 @@ class Mish(_InPlace):
     def forward(self, input: Tensor) -> Tensor:
         """Return the activation of `input`."""
         return F.mish(input, self.inplace)
+
+
+class SELU(_InPlace):
+    """`ELU`, scaled so that mean 0 and variance 1 stay (Klambauer et al. 2017)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the activation of `input`."""
+        return F.selu(input, self.inplace)
 
 
 class Hardswish(Module):
@@ -156,6 +178,136 @@ class ELU(Module):
         """Return alpha."""
         suffix = ", inplace=True" if self.inplace else ""
         return f"alpha={self.alpha}{suffix}"
+
+
+class CELU(ELU):
+    """``x`` where ``x > 0``, elsewhere ``alpha (exp(x / alpha) - 1)``."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the activation of `input`."""
+        return F.celu(input, self.alpha, self.inplace)
+
+
+class RReLU(Module):
+    """``x`` where ``x > 0``, elsewhere a slope times x: drawn in training, else the mean one.
+
+    Args:
+        lower: the least slope.
+        upper: the greatest.
+        inplace: overwrite the input.
+    """
+
+    def __init__(
+        self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False
+    ) -> None:
+        super().__init__()
+        self.lower = lower
+        self.upper = upper
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the activation of `input`."""
+        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
+
+    def extra_repr(self) -> str:
+        """Return the bounds."""
+        suffix = ", inplace=True" if self.inplace else ""
+        return f"lower={self.lower}, upper={self.upper}{suffix}"
+
+
+class PReLU(Module):
+    """``x`` where ``x > 0``, elsewhere ``weight x``, the weight being trained (He et al. 2015).
+
+    Args:
+        num_parameters: one weight, or one for each channel of (N, C, ...).
+        init: the weights' initial value.
+        device: where the weights lie.
+        dtype: their type.
+    """
+
+    def __init__(
+        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__()
+        self.num_parameters = num_parameters
+        self.init = init
+        self.weight = Parameter(ops.empty(num_parameters, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the weights to their initial value."""
+        init.constant_(self.weight, self.init)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the activation of `input`."""
+        return F.prelu(input, self.weight)
+
+    def extra_repr(self) -> str:
+        """Return the number of weights."""
+        return f"num_parameters={self.num_parameters}"
+
+
+class Threshold(Module):
+    """``x`` where ``x > threshold``, elsewhere `value`."""
+
+    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
+        super().__init__()
+        self.threshold = threshold
+        self.value = value
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the activation of `input`."""
+        return F.threshold(input, self.threshold, self.value, self.inplace)
+
+    def extra_repr(self) -> str:
+        """Return the threshold and the value."""
+        suffix = ", inplace=True" if self.inplace else ""
+        return f"threshold={self.threshold}, value={self.value}{suffix}"
+
+
+class _Shrink(Module):
+    """An activation with a dead zone around 0."""
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        self.lambd = lambd
+
+    def extra_repr(self) -> str:
+        """Return the zone's half width."""
+        return str(self.lambd)
+
+
+class Hardshrink(_Shrink):
+    """0 within ``[-lambd, lambd]``, elsewhere ``x``."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the activation of `input`."""
+        return F.hardshrink(input, self.lambd)
+
+
+class Softshrink(_Shrink):
+    """0 within ``[-lambd, lambd]``, elsewhere ``x`` moved towards 0 by `lambd`."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the activation of `input`."""
+        return F.softshrink(input, self.lambd)
+
+
+class GLU(Module):
+    """``a sigmoid(b)`` with a and b the halves of the input along `dim` (Dauphin et al. 2017)."""
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the activation of `input`."""
+        return F.glu(input, self.dim)
+
+    def extra_repr(self) -> str:
+        """Return the dimension."""
+        return f"dim={self.dim}"
 
 
 class GELU(Module):
@@ -273,3 +425,15 @@ class LogSoftmax(_OverDim):
     def extra_repr(self) -> str:
         """Return the dimension."""
         return f"dim={self.dim}"
+
+
+class Softmax2d(Module):
+    """`Softmax` over the channels of (N, C, H, W) or (C, H, W)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the softmax of `input`."""
+        if input.dim() not in (3, 4):
+            raise ValueError(
+                f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead"
+            )
+        return F.softmax(input, -3, _stacklevel=5)

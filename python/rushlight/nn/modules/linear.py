@@ -6,14 +6,16 @@ import math
 from typing import Any
 
 from rushlight import ops
+from rushlight.autograd.grad_mode import no_grad
 from rushlight.nn import functional as F
 from rushlight.nn import init
-from rushlight.nn.parameter import Parameter
+from rushlight.nn.parameter import Parameter, UninitializedParameter
 from rushlight.tensor import Tensor
 
+from .lazy import LazyModuleMixin
 from .module import Module
 
-__all__ = ["Bilinear", "Identity", "Linear"]
+__all__ = ["Bilinear", "Identity", "LazyLinear", "Linear"]
 
 
 class Identity(Module):
@@ -83,6 +85,10 @@ class Linear(Module):
         )
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """`Linear`, under the name that PyTorch gives the output layer of attention."""
+
+
 class Bilinear(Module):
     """``y_k = x1^T W_k x2 + b_k``.
 
@@ -142,3 +148,44 @@ class Bilinear(Module):
             f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
             f"out_features={self.out_features}, bias={self.bias is not None}"
         )
+
+
+class LazyLinear(LazyModuleMixin, Linear):
+    """`Linear` that takes the size of its input from its first input.
+
+    Args:
+        out_features: m, the size of the output's last dimension.
+        bias: whether there is a b.
+        device: where the parameters lie.
+        dtype: their type.
+    """
+
+    cls_to_become = Linear
+
+    def __init__(
+        self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__(0, 0, False)
+        self.out_features = out_features
+        self.weight = UninitializedParameter(device=device, dtype=dtype)
+        if bias:
+            self.bias = UninitializedParameter(device=device, dtype=dtype)
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values, once the parameters are there."""
+        if not self.has_uninitialized_params() and self.in_features != 0:
+            super().reset_parameters()
+
+    def initialize_parameters(self, input: Tensor) -> None:
+        """Take the size from `input`, and make the parameters."""
+        if self.has_uninitialized_params():
+            with no_grad():
+                self.in_features = input.shape[-1]
+                for parameter, size in (
+                    (self.weight, (self.out_features, self.in_features)),
+                    (self.bias, (self.out_features,)),
+                ):
+                    if isinstance(parameter, UninitializedParameter):
+                        parameter.materialize(size)
+                self.reset_parameters()
+        self.in_features = self.weight.shape[-1]  # they may come from a state_dict

@@ -10,13 +10,33 @@ from rushlight.nn.parameter import Buffer, Parameter
 from rushlight.tensor import Tensor
 
 from ._conversion import Conversion
-from ._hooks import HookedCall
+from ._hooks import (
+    HookedCall,
+    everywhere,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 from ._registry import REGISTRIES, Registry
 from ._state import StateDict, _IncompatibleKeys
 from ._tree import Tree
 from .utils import type_name
 
-__all__ = ["Module", "_IncompatibleKeys"]
+__all__ = [
+    "Module",
+    "_IncompatibleKeys",
+    "register_module_buffer_registration_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]
 
 M = TypeVar("M", bound="Module")
 
@@ -27,6 +47,8 @@ HOOKS = (
     "_forward_hooks_always_called",
     "_forward_pre_hooks",
     "_forward_pre_hooks_with_kwargs",
+    "_backward_hooks",
+    "_backward_pre_hooks",
     "_state_dict_hooks",
     "_state_dict_pre_hooks",
     "_load_state_dict_pre_hooks",
@@ -99,9 +121,21 @@ class Module(Tree, HookedCall, StateDict, Conversion):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return ``forward(*args, **kwargs)``, with the hooks around it where there are any."""
-        if self._forward_hooks or self._forward_pre_hooks:
+        if (
+            self._forward_hooks
+            or self._forward_pre_hooks
+            or self._backward_hooks
+            or self._backward_pre_hooks
+            or everywhere.on_call()
+        ):
             return self._call_with_hooks(args, kwargs)
         return self.forward(*args, **kwargs)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: there is no compiler, and the module runs as it is.
+
+        The arguments are those of ``torch.compile`` and of no effect.
+        """
 
     # ------------------------------------------------------------------- registration, attributes
 
@@ -145,7 +179,7 @@ class Module(Tree, HookedCall, StateDict, Conversion):
                     f"Cannot assign non-leaf Tensor to parameter '{name}'. A parameter is created "
                     f"explicitly; compute '{name}' from other tensors in forward() instead."
                 )
-        registry[name] = param
+        registry[name] = self._admitted("_parameters", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is state but no parameter, such as a running mean.
@@ -166,7 +200,7 @@ class Module(Tree, HookedCall, StateDict, Conversion):
                 f"cannot assign '{type_name(tensor)}' object to buffer '{name}' "
                 "(torch Tensor or None required)"
             )
-        registry[name] = tensor
+        registry[name] = self._admitted("_buffers", name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
         else:
@@ -187,7 +221,15 @@ class Module(Tree, HookedCall, StateDict, Conversion):
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{type_name(module)} is not a Module subclass")
         self._check_name(name, "module", registry)
-        registry[name] = module
+        registry[name] = self._admitted("_modules", name, module)
+
+    def _admitted(self, kind: str, name: str, member: Any) -> Any:
+        """The member, or what the hooks of all modules put in its place."""
+        for hook in everywhere.registration[kind].values():
+            replaced = hook(self, name, member)
+            if replaced is not None:
+                member = replaced
+        return member
 
     def _forget(self, name: str, keep: str) -> None:
         """Drop `name` wherever it stands but in the registry `keep`."""
@@ -208,7 +250,7 @@ class Module(Tree, HookedCall, StateDict, Conversion):
         elif isinstance(value, Module):
             registry = self._registry("_modules", "module")
             self._forget(name, keep="_modules")
-            registry[name] = value
+            registry[name] = self._admitted("_modules", name, value)
         elif isinstance(value, Buffer):
             self.register_buffer(name, value, value.persistent)
         elif name in attributes.get("_parameters", ()):
