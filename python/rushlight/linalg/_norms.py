@@ -14,7 +14,7 @@ from rushlight.ops.choice import where
 from rushlight.ops.inverses import linalg_inv_ex
 from rushlight.ops.matrices import tolerances
 from rushlight.ops.norms import as_floating, vector_norm
-from rushlight.ops.shape import wrap
+from rushlight.size import wrap
 from rushlight.tensor import Tensor
 
 Order = int | float | str

@@ -10,7 +10,7 @@ from rushlight.ops._destination import takes_out
 from rushlight.ops._registry import op
 from rushlight.ops._words import legacy_name, type_name
 from rushlight.ops.reduction import Dims, _spread
-from rushlight.ops.shape import wrap
+from rushlight.size import wrap
 from rushlight.tensor import Tensor
 
 

@@ -13,7 +13,7 @@ from rushlight.ops._registry import composed
 from rushlight.ops._words import c_name, same_types, type_name
 from rushlight.ops.joining import stack
 from rushlight.ops.linalg import broadcast_sizes, dot, mm
-from rushlight.ops.shape import wrap
+from rushlight.size import wrap
 from rushlight.tensor import Tensor
 
 # ---- Of vectors ----

@@ -13,6 +13,7 @@ from rushlight import dtypes
 from rushlight.backend.common import named
 from rushlight.ops._registry import composed, op
 from rushlight.ops.rearrange import Ints, listed
+from rushlight.ops.reduction import sum_to
 from rushlight.ops.shape import (
     expand,
     narrow,
@@ -194,6 +195,23 @@ def _refuse_broadcast(tensors: Sequence[Tensor]) -> None:
                     f"The size of tensor a ({n}) must match the size of tensor b ({m}) at "
                     f"non-singleton dimension {max(x.ndim, y.ndim) - d}"
                 )
+
+
+def _sum_to_size(self: Tensor, size: Ints, *more: int) -> Tensor:
+    """The sum over what broadcasting from this shape to the tensor's has added or repeated."""
+    shape = listed(size, more)
+    try:
+        fits = tuple(broadcast_shapes(shape, self.shape)) == tuple(self.shape)
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise RuntimeError(
+            f"size {{{list(shape)}}} is not expandable to size {{{list(self.shape)}}}."
+        )
+    return sum_to(self, shape)
+
+
+Tensor.sum_to_size = _sum_to_size  # type: ignore[attr-defined]
 
 
 def several(tensors: Sequence[Any]) -> Sequence[Tensor]:
