@@ -213,12 +213,12 @@ def _inplace_mul(self: ndarray, other: Any) -> ndarray:
 
 
 for _name in (
-    *("all", "any", "argmax", "argmin", "astype", "copy", "cumsum", "max", "min"),
+    *("all", "any", "argmax", "argmin", "astype", "copy", "cumprod", "cumsum", "max", "min"),
     *("prod", "reshape", "squeeze", "sum", "swapaxes", "transpose", "view"),
 ):
     setattr(ndarray, _name, _method(_name))
 for _name in (
-    *("add", "and", "eq", "floordiv", "ge", "gt", "le", "lt", "mul", "ne", "or", "sub"),
+    *("add", "and", "eq", "floordiv", "ge", "gt", "le", "lt", "mod", "mul", "ne", "or", "sub"),
     "truediv",
 ):
     setattr(ndarray, f"__{_name}__", _operator(getattr(operator, f"__{_name}__")))
@@ -256,6 +256,10 @@ def unique(x: ndarray, return_index: bool = False) -> Any:
 
 def nonzero(self: ndarray) -> tuple[ndarray, ...]:
     return tuple(map(ndarray, self._host.nonzero()))
+
+
+def argsort(x: ndarray, axis: int = -1) -> ndarray:
+    return ndarray(np.argsort(x._host, axis, kind="stable"))  # CuPy knows no other sort
 
 
 def take(self: ndarray, index: ndarray, axis: int | None = None) -> ndarray:
@@ -472,6 +476,7 @@ FUNCTIONS = (
     *("arange", "argwhere", "broadcast_to", "concatenate", "matmul", "maximum", "minimum"),
     *("arccos", "clip", "cos", "multiply", "ones", "ones_like", "roll", "sin", "tile", "tril"),
     *("triu", "trunc", "where", "zeros", "zeros_like", "array", "take"),
+    *("bincount", "isin", "lexsort", "logaddexp", "searchsorted", "take_along_axis"),
 )
 
 
@@ -499,6 +504,7 @@ def make() -> types.ModuleType:
     module.__dict__.update(
         ElementwiseKernel=ElementwiseKernel,
         add=add,
+        argsort=argsort,
         **{name: _function(name) for name in FUNCTIONS},
         asarray=asarray,
         broadcast_arrays=broadcast_arrays,
@@ -519,6 +525,7 @@ def make() -> types.ModuleType:
         may_share_memory=may_share_memory,
         nan=math.nan,
         ndarray=ndarray,
+        nonzero=nonzero,
         unique=unique,
     )
     return module

@@ -16,6 +16,7 @@ import op_cases_index  # noqa: F401
 import op_cases_layers  # noqa: F401
 import op_cases_linalg  # noqa: F401
 import op_cases_nn  # noqa: F401
+import op_cases_order  # noqa: F401
 import op_cases_pointwise  # noqa: F401
 import op_cases_shape  # noqa: F401
 import op_cases_special  # noqa: F401

@@ -136,8 +136,6 @@ for p, reference in {
 }.items():
     case("norm", reference, MATRIX, signed(0.5, 2), kwargs={"p": p})
 case("norm", lambda x: np.sqrt((x * x).sum(1)), MATRIX, kwargs={"dim": 1})
-case("power_norm", lambda x: (np.abs(x) ** 4).sum(0) ** 0.25, MATRIX,
-     run=lambda t, x: t.power_norm(x, 4, 0, False), torch=None)  # fmt: skip
 case("deviation", lambda x: x.std(1, ddof=1), MATRIX[:1], torch=None,
      run=lambda t, x: t.deviation(x, 1, False, 1.0))  # fmt: skip
 

@@ -301,7 +301,6 @@ REFUSED: dict[str, Any] = {
     "sparse_grad": lambda: rushlight.ones(1).gather(0, rushlight.tensor([0]), sparse_grad=True),
     "complex": lambda: rushlight.tensor([1j]),
     "nuclear norm": lambda: rushlight.ones(2, 2).norm("nuc"),
-    "count of nonzeros": lambda: rushlight.ones(2).norm(0),
     "another device": lambda: rushlight.ones(1, device="meta"),
 }
 

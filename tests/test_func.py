@@ -185,6 +185,12 @@ BATCHES = {
     "types of numbers": lambda m, t: m.vmap(lambda x, s: (x.float() * s, s * 2, x > s))(t.x, t.s),
     "products": lambda m, t: m.vmap(lambda x, w: (x @ w, w.t() @ x, x @ x), (0, None))(t.x, t.w),
     "in place": lambda m, t: m.vmap(lambda x: x.clone().add_(1).mul_(x))(t.x),
+    "like a sample": lambda m, t: m.vmap(
+        lambda x: (m.zeros_like(x).add_(x), m.full_like(x, 3), x.new_ones(2, 2).mul_(x[0]))
+    )(t.x),
+    "like a sample, nested": lambda m, t: m.vmap(
+        lambda x: m.vmap(lambda a: a.new_ones(3).add_(x).mul_(m.zeros_like(a).add_(a)))(x)
+    )(t.x),
     "written by index": lambda m, t: m.vmap(lambda x: written(x * 0, x))(t.x),
     "scalars": lambda m, t: m.vmap(lambda a: a.softmax(-1) + a.sum(0) + a.amax())(t.s),
     "shapes": lambda m, t: m.vmap(
@@ -192,6 +198,57 @@ BATCHES = {
     )(t.x.reshape(2, 3, 2)),
     "joined": lambda m, t: m.vmap(lambda x: (m.cat([x, t.v]), m.stack([t.v, x], 1)))(t.x),
 }
+
+
+def changed(x: Any, v: Any, i: Any, mask: Any, index: Any) -> Any:
+    """Written where no place is named twice with different values."""
+    y = x + 0 * (v.sum() + i.sum() + mask.sum())
+    y[index] = v.sum()
+    return y
+
+
+# Of x (2, 3, 4), v (2, 3) and i (2), and of a mask (2, 3, 4).
+READ = {
+    "rows": lambda m, x, v, i, mask: x[i],
+    "columns": lambda m, x, v, i, mask: x[:, i],
+    "pairs": lambda m, x, v, i, mask: x[i, i],
+    "pairs that are parted": lambda m, x, v, i, mask: x[i, :, i],
+    "broadcast": lambda m, x, v, i, mask: x[i[:, None], i],
+    "of a view": lambda m, x, v, i, mask: x[1:, 0, i],
+    "gathered": lambda m, x, v, i, mask: x.gather(1, i[:, None, None].expand(2, 1, 4)),
+    "selected": lambda m, x, v, i, mask: x.index_select(2, i),
+    "filled": lambda m, x, v, i, mask: x.index_fill(1, i, 7.0),
+    "scattered": lambda m, x, v, i, mask: v.scatter_add(1, i[:, None], v * 2),
+    "added": lambda m, x, v, i, mask: v.index_add(0, i, v, alpha=3),
+    "put": lambda m, x, v, i, mask: x.index_put((i, i), v[:, :1], True),
+    "written": lambda m, x, v, i, mask: changed(x, v, i, mask, (slice(None), slice(None), i)),
+    "written, parted": lambda m, x, v, i, mask: changed(x, v, i, mask, (i, slice(None), i)),
+    "written, of a view": lambda m, x, v, i, mask: changed(x, v, i, mask, (1, slice(1), i)),
+    "written, masked": lambda m, x, v, i, mask: changed(x, v, i, mask, mask),
+    "put, more dimensions": lambda m, x, v, i, mask: v.index_put((i,), v[None, None, 0], True),
+}
+
+
+@pytest.mark.parametrize("read", READ.values(), ids=READ)
+@pytest.mark.parametrize("dims", ["0000", "0N0N", "00NN", "N0NN", "NN0N", "0NNN"])
+def test_arrays_as_indices(read: Any, dims: str) -> None:
+    """As for each sample by itself; inner samples under outer ones as well."""
+    rng = np.random.default_rng(0)
+    every = [rng.normal(size=(3, 2, 3, 4)), rng.normal(size=(3, 2, 3)),
+             np.array([[0, 1], [1, 1], [-1, -2]]) % 2, rng.random((3, 2, 3, 4)) > 0.5]  # fmt: skip
+    in_dims = tuple(0 if d == "0" else None for d in dims)
+    given = [rushlight.tensor(a if d == 0 else a[0]) for a, d in zip(every, in_dims, strict=True)]
+    run = functools.partial(read, rushlight)
+    each = [run(*(t if d is None else t[k] for t, d in zip(given, in_dims, strict=True)))
+            for k in range(3)]  # fmt: skip
+    np.testing.assert_array_equal(vmap(run, in_dims)(*given), rushlight.stack(each))
+    shared = tuple(None if d == 0 else 0 for d in in_dims)
+    if 0 in shared:
+        twice = [
+            t if d is None else rushlight.stack([t, t]) for t, d in zip(given, shared, strict=True)
+        ]
+        nested = vmap(vmap(run, in_dims), shared)(*twice)
+        np.testing.assert_array_equal(nested, rushlight.stack([rushlight.stack(each)] * 2))
 
 
 def views_in_place(m: Any, x: Any) -> Any:

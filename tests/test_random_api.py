@@ -142,7 +142,6 @@ FAILURES = [
     (TypeError, "received an invalid combination", lambda x: rushlight.randint(2.5, (3,))),
     (TypeError, "received an invalid combination", lambda x: rushlight.randint(0, 9, 3)),
     (TypeError, "received an invalid combination", lambda x: rushlight.normal(0.0, 1.0)),
-    (NotImplementedError, "out", lambda x: rushlight.rand(3, out=x)),
     (NotImplementedError, "out", lambda x: rushlight.normal(x, out=x)),
     (NotImplementedError, "Generator: device", lambda x: rushlight.Generator("cuda")),
     (RuntimeError, "negative dimension -1", lambda x: rushlight.rand(-1)),
@@ -177,6 +176,8 @@ def test_shapes_and_options():
     assert rushlight.rand(size=(4,)).shape == (4,)
     assert rushlight.randint(low=1, high=2, size=[2]).tolist() == [1, 1]
     assert rushlight.randint(3, size=(2, 0)).shape == (2, 0)
+    x = rushlight.zeros(3, dtype=rushlight.float64)
+    assert rushlight.rand(3, out=x) is x and (x != 0).all()
     assert rushlight.rand(2, requires_grad=True).is_leaf
     assert rushlight.randn(2, dtype=rushlight.float64, requires_grad=True).requires_grad
     assert rushlight.randint(5, (2,)).dtype is rushlight.int64

@@ -98,6 +98,8 @@ std::vector<int64_t> read_sizes(py::handle sizes);
 void bind_arrays(py::module_& m);
 void bind_pointwise(py::module_& m);
 void bind_reduce(py::module_& m);
+void bind_order(py::module_& m);
+void bind_scan(py::module_& m);
 void bind_matmul(py::module_& m);
 void bind_nn(py::module_& m);
 void bind_softmax(py::module_& m);

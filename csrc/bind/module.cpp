@@ -54,6 +54,8 @@ PYBIND11_MODULE(_kernels, m) {
   rush::bind_arrays(m);
   rush::bind_pointwise(m);
   rush::bind_reduce(m);
+  rush::bind_order(m);
+  rush::bind_scan(m);
   rush::bind_matmul(m);
   rush::bind_nn(m);
   rush::bind_softmax(m);

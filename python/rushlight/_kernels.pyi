@@ -4,7 +4,7 @@ Kernels over NumPy arrays, compiled for several instruction sets.
 from __future__ import annotations
 import collections.abc
 import typing
-__all__: list[str] = ['Generator', 'POINTWISE', 'abs', 'absolute_error', 'acos', 'acosh', 'adagrad_step', 'adam_step', 'add', 'all', 'amax', 'amin', 'any', 'any_integer', 'argmax', 'argmin', 'asin', 'asinh', 'assign', 'atan', 'atan2', 'atanh', 'avg_pool2d', 'avg_pool2d_backward', 'bernoulli', 'bernoulli_each', 'binomial', 'bitwise_and', 'bitwise_left_shift', 'bitwise_not', 'bitwise_or', 'bitwise_right_shift', 'bitwise_xor', 'cauchy', 'ceil', 'clamp', 'copy', 'copysign', 'correlate2d', 'correlate2d_input_grad', 'correlate2d_weight_grad', 'cos', 'cosh', 'cross_entropy_of_logit', 'cross_entropy_of_probability', 'digamma', 'div', 'elu', 'elu_backward', 'empty', 'empty_cache', 'eq', 'erf', 'erfc', 'erfinv', 'execution_order', 'exp', 'exp2', 'expand', 'expm1', 'exponential', 'floor', 'floor_divide', 'fmax', 'fmin', 'fmod', 'frac', 'gcd', 'ge', 'gelu', 'gelu_backward', 'gelu_tanh', 'gelu_tanh_backward', 'geometric', 'get_num_threads', 'gt', 'hardswish', 'hardswish_backward', 'heaviside', 'huber', 'hypot', 'isa', 'isfinite', 'isinf', 'isnan', 'lcm', 'ldexp', 'le', 'leaky_relu', 'leaky_relu_backward', 'lerp', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_normal', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logaddexp2', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logit', 'lt', 'matmul', 'max_pool2d', 'max_pool2d_backward', 'maximum', 'mean', 'memory_stats', 'minimum', 'mish', 'mish_backward', 'mul', 'multinomial', 'multiply_add', 'nan_to_num', 'ne', 'neg', 'new_node', 'next_order', 'nextafter', 'nll_loss', 'nll_loss_backward', 'normal', 'normalized_channels', 'normalized_channels_backward', 'normalized_rows', 'normalized_rows_backward', 'poisson', 'pow', 'prod', 'promote_types', 'randint', 'randperm', 'reciprocal', 'record', 'relu', 'relu_backward', 'remainder', 'reset_peak_memory', 'result_type', 'rmsprop_step', 'round', 'rows_sum', 'rsqrt', 'scalar_name', 'set_cache_limit', 'set_default_floating', 'set_library', 'set_node', 'set_num_threads', 'set_tensor', 'sgd_step', 'sigmoid', 'sigmoid_backward', 'sign', 'signbit', 'silu', 'silu_backward', 'sin', 'sinc', 'sinh', 'site', 'softmax', 'softmax_backward', 'softplus', 'softplus_backward', 'special_xlog1py', 'sqrt', 'square', 'squared_error', 'standard_gamma', 'sub', 'sum', 'tan', 'tanh', 'tanh_backward', 'trigamma', 'trunc', 'trunc_divide', 'uniform', 'var', 'watch_inference', 'where', 'wrap', 'xlogy']
+__all__: list[str] = ['Generator', 'POINTWISE', 'abs', 'absolute_error', 'acos', 'acosh', 'adagrad_step', 'adam_step', 'add', 'all', 'amax', 'amin', 'any', 'any_integer', 'argmax', 'argmin', 'asin', 'asinh', 'assign', 'atan', 'atan2', 'atanh', 'avg_pool2d', 'avg_pool2d_backward', 'bernoulli', 'bernoulli_each', 'binomial', 'bitwise_and', 'bitwise_left_shift', 'bitwise_not', 'bitwise_or', 'bitwise_right_shift', 'bitwise_xor', 'cauchy', 'ceil', 'clamp', 'copy', 'copysign', 'correlate2d', 'correlate2d_input_grad', 'correlate2d_weight_grad', 'cos', 'cosh', 'cross_entropy_of_logit', 'cross_entropy_of_probability', 'digamma', 'div', 'elu', 'elu_backward', 'empty', 'empty_cache', 'eq', 'erf', 'erfc', 'erfinv', 'execution_order', 'exp', 'exp2', 'expand', 'expm1', 'exponential', 'floor', 'floor_divide', 'fmax', 'fmin', 'fmod', 'frac', 'gcd', 'ge', 'gelu', 'gelu_backward', 'gelu_tanh', 'gelu_tanh_backward', 'geometric', 'get_num_threads', 'gt', 'hardswish', 'hardswish_backward', 'heaviside', 'huber', 'hypot', 'isa', 'isfinite', 'isinf', 'isnan', 'lcm', 'ldexp', 'le', 'leaky_relu', 'leaky_relu_backward', 'lerp', 'lgamma', 'linear', 'log', 'log10', 'log1p', 'log2', 'log_normal', 'log_softmax', 'log_softmax_backward', 'logaddexp', 'logaddexp2', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logit', 'lt', 'matmul', 'max_pool2d', 'max_pool2d_backward', 'maximum', 'mean', 'memory_stats', 'minimum', 'mish', 'mish_backward', 'mul', 'multinomial', 'multiply_add', 'nan_to_num', 'ne', 'neg', 'new_node', 'next_order', 'nextafter', 'nll_loss', 'nll_loss_backward', 'normal', 'normalized_channels', 'normalized_channels_backward', 'normalized_rows', 'normalized_rows_backward', 'ordered', 'poisson', 'pow', 'prod', 'promote_types', 'randint', 'randperm', 'reciprocal', 'record', 'recurrence', 'relu', 'relu_backward', 'remainder', 'reset_peak_memory', 'result_type', 'rmsprop_step', 'round', 'rows_sum', 'rsqrt', 'running_extreme', 'running_logsumexp', 'running_product', 'running_sum', 'scalar_name', 'selected', 'set_cache_limit', 'set_default_floating', 'set_library', 'set_node', 'set_num_threads', 'set_tensor', 'sgd_step', 'sigmoid', 'sigmoid_backward', 'sign', 'signbit', 'silu', 'silu_backward', 'sin', 'sinc', 'sinh', 'site', 'softmax', 'softmax_backward', 'softplus', 'softplus_backward', 'special_xlog1py', 'sqrt', 'square', 'squared_error', 'standard_gamma', 'sub', 'sum', 'tan', 'tanh', 'tanh_backward', 'trigamma', 'trunc', 'trunc_divide', 'uniform', 'var', 'watch_inference', 'where', 'wrap', 'xlogy']
 class Generator:
     """
     MT19937 with PyTorch's seeding, state and order of draws.
@@ -323,6 +323,10 @@ def normalized_rows(x: typing.Any, weight: typing.Any, bias: typing.Any, dims: t
     """
 def normalized_rows_backward(g: typing.Any, x: typing.Any, weight: typing.Any, bias: typing.Any, mean: typing.Any, rstd: typing.Any, dims: typing.SupportsInt | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, center: bool, needs: tuple[bool, bool, bool]) -> tuple:
     ...
+def ordered(x: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, descending: bool) -> typing.Any:
+    """
+    The elements along a dimension in order, and where they were.
+    """
 def poisson(rate: typing.Any, generator: Generator) -> typing.Any:
     ...
 def pow(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:
@@ -344,6 +348,10 @@ def reciprocal(x: typing.Any, out: typing.Any = None) -> typing.Any:
 def record(type, array, edges, saved, counter) -> typing.Any:
     """
     The result of a recorded operation.
+    """
+def recurrence(factor: typing.Any, term: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, reverse: bool = False) -> typing.Any:
+    """
+    out[i] = term[i] + factor[i] * out[i - 1]; reversed, its adjoint: out[i] = term[i] + factor[i + 1] * out[i + 1].
     """
 def relu(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
@@ -369,9 +377,29 @@ def rows_sum(g: typing.Any, shape: collections.abc.Sequence[typing.SupportsInt |
     """
 def rsqrt(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
+def running_extreme(x: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, greatest: bool) -> tuple:
+    """
+    The greatest (least) elements so far, and where they are: the last of equal ones.
+    """
+def running_logsumexp(x: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, reverse: bool = False) -> typing.Any:
+    """
+    Logarithms of the sums of the exponentials so far.
+    """
+def running_product(x: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, reverse: bool = False) -> typing.Any:
+    """
+    Products of all elements so far.
+    """
+def running_sum(x: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, reverse: bool = False) -> typing.Any:
+    """
+    Sums of all elements so far.
+    """
 def scalar_name(dtype: typing.Any) -> str:
     """
     PyTorch's name of a type in messages, such as Float.
+    """
+def selected(x: typing.Any, dim: typing.SupportsInt | typing.SupportsIndex, first: typing.SupportsInt | typing.SupportsIndex, last: typing.SupportsInt | typing.SupportsIndex, descending: bool) -> typing.Any:
+    """
+    Places first to last - 1 of that order, and where they were.
     """
 def set_cache_limit(bytes: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...

@@ -68,6 +68,12 @@ def numbers_only(op: str, *operands: Any) -> TypeError:
     )
 
 
+def not_implemented_for(name: str, array: Any) -> NotImplementedError:
+    """A kernel that elements of this type have none of."""
+    kind = _kernels.scalar_name(array.dtype)
+    return NotImplementedError(f"\"{name}\" not implemented for '{kind}'")
+
+
 def leaf_in_place(view: bool = False) -> RuntimeError:
     """An in-place operation on a leaf, or a view of one, outside of no_grad."""
     what = "a view of a leaf" if view else "a leaf"

@@ -54,7 +54,7 @@ class Tensor(Variable):
         return cls._wrap(np.array(data._array if isinstance(data, Tensor) else data, kind))
 
     # A tensor over an array, outside of any graph.
-    _wrap: Callable[[Any], Tensor] = staticmethod(wrap)  # type: ignore[assignment]
+    _wrap: Callable[[Any], Tensor] = staticmethod(wrap)
 
     # ---- Data ----
 

@@ -121,11 +121,13 @@ def grad(
             results.append(g if create_graph else Tensor._wrap(g))
             continue
         if not (allow_unused or materialize_grads):
-            error = RuntimeError(
-                f"The differentiated Tensor at index {i} appears to not have been used in the "
-                "graph. Set allow_unused=True if this is the desired behavior."
+            raise errors.noted(
+                RuntimeError(
+                    f"The differentiated Tensor at index {i} appears to not have been used in the "
+                    "graph. Set allow_unused=True if this is the desired behavior."
+                ),
+                f"The tensor is of {node.describe()}",
             )
-            raise errors.noted(error, f"The tensor is of {node.describe()}")
         results.append(_zeros(inputs[i], node, port) if materialize_grads else None)
     return tuple(results)
 
@@ -158,8 +160,9 @@ def _input_edge(target: Any) -> Edge:
         )
     edge = edge_of(target)
     if edge is None:
-        error = RuntimeError("One of the differentiated Tensors does not require grad")
-        raise errors.noted(error, _facts(target))
+        raise errors.noted(
+            RuntimeError("One of the differentiated Tensors does not require grad"), _facts(target)
+        )
     return edge
 
 
@@ -174,10 +177,12 @@ def _start(roots: Sequence[Any], weights: Sequence[Any], run: Pass) -> list[Node
     for i, root in enumerate(roots):
         edge = (root.node, root.output_nr) if isinstance(root, GradientEdge) else edge_of(root)
         if edge is None:
-            error = RuntimeError(
-                f"element {i} of tensors does not require grad and does not have a grad_fn"
+            raise errors.noted(
+                RuntimeError(
+                    f"element {i} of tensors does not require grad and does not have a grad_fn"
+                ),
+                _facts(root),
             )
-            raise errors.noted(error, _facts(root))
         weight = weights[i]
         run.deliver(edge, _root_gradient(root, edge, i, weight, run), weight is not None)
         nodes.append(edge[0])
@@ -195,18 +200,21 @@ def _root_gradient(root: Any, edge: Edge, index: int, weight: Any, run: Pass) ->
     shape, dtype = edge[0].outputs()[edge[1]]
     if weight is None:
         if any(n != 1 for n in shape):
-            error = errors.not_scalar(shape)
-            raise errors.noted(error, f"It is the output of {edge[0].describe()}")
+            raise errors.noted(
+                errors.not_scalar(shape), f"It is the output of {edge[0].describe()}"
+            )
         ones = cpu.full(shape, 1, dtype)
         return Tensor._wrap(ones) if run.create_graph else ones
     if not isinstance(weight, Tensor):
         raise TypeError(f"gradients can be either Tensors or None, but got {type(weight).__name__}")
     if weight._array.shape != shape:
-        error = RuntimeError(
-            f"Mismatch in shape: grad_output[{index}] has a shape of {weight.shape} and "
-            f"output[{index}] has a shape of {type(weight.shape)(shape)}."
+        raise errors.noted(
+            RuntimeError(
+                f"Mismatch in shape: grad_output[{index}] has a shape of {weight.shape} and "
+                f"output[{index}] has a shape of {type(weight.shape)(shape)}."
+            ),
+            f"The output is of {edge[0].describe()}",
         )
-        raise errors.noted(error, f"The output is of {edge[0].describe()}")
     if weight._array.dtype != dtype:
         weight = weight.to(root.dtype)
     return weight if run.create_graph else weight._array

@@ -27,13 +27,11 @@ class FunctionCtx:
     notices when they change and frees them when they were used.
     """
 
-    __slots__ = ()
-
-    needs_input_grad: tuple[bool, ...]
-    _to_save: tuple[Any, ...]
-    _dirty: tuple[Any, ...]
-    _non_differentiable: tuple[Any, ...]
-    _materialize: bool
+    needs_input_grad: tuple[bool, ...] = ()
+    _to_save: tuple[Any, ...] = ()
+    _dirty: tuple[Any, ...] = ()
+    _non_differentiable: tuple[Any, ...] = ()
+    _materialize = True
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keeps tensors for ``backward``, where `saved_tensors` gives them.
@@ -76,9 +74,6 @@ class _FunctionNode(FunctionCtx, ManyOutputs):
         single: whether ``forward`` returned one tensor and no tuple.
     """
 
-    needs_input_grad = ()
-    _to_save = _dirty = _non_differentiable = ()
-    _materialize = True
     function: type[Function]
     positions: tuple[int, ...]
     arguments: int
@@ -262,7 +257,7 @@ class Function(metaclass=_Forward):
         own_context = cls.setup_context is Function.setup_context
         if kwargs:
             args = _positional(cls.forward, (None,) if own_context else (), args, kwargs)
-        node = object.__new__(cls._node_type)
+        node: _FunctionNode = object.__new__(cls._node_type)
         tensors = [(i, a) for i, a in enumerate(args) if isinstance(a, Tensor)]
         edges = {i: edge_of(t) for i, t in tensors}
         node.needs_input_grad = tuple(edges.get(i) is not None for i in range(len(args)))

@@ -442,9 +442,9 @@ def _jacobians(i: int, y: Tensor, xs: Tensors, create_graph: bool, strict: bool)
                 raise _independent("jacobian", i)
             rows[j].append(ops.zeros_like(x) if g is None else g)
     return tuple(
-        ops.stack(row).reshape(*y.shape, *x.shape)
+        ops.stack(row).reshape((*y.shape, *x.shape))
         if row
-        else ops.zeros(*y.shape, *x.shape, dtype=x.dtype, device=x.device)
+        else ops.zeros((*y.shape, *x.shape), dtype=x.dtype, device=x.device)
         for row, x in zip(rows, xs, strict=True)
     )
 
@@ -458,7 +458,7 @@ def _vectorized_jacobians(y: Tensor, xs: Tensors, create_graph: bool) -> Tensors
         found = _weighted_gradients((y,), xs, weights, create_graph, retain_graph=True)
         filled = [ops.zeros_like(x) if g is None else g for g, x in zip(found, xs, strict=True)]
         blocks = [ops.leave_batch(g, level, 0) for g in filled]
-    return tuple(g.reshape(*y.shape, *x.shape) for g, x in zip(blocks, xs, strict=True))
+    return tuple(g.reshape((*y.shape, *x.shape)) for g, x in zip(blocks, xs, strict=True))
 
 
 _NO_PATH = "The output of the user-provided function is independent of input {}. "

@@ -292,15 +292,7 @@ def select(x: Array, dim: int, index: int) -> Array:
 
 def getitem(x: Array, index: Any) -> Array:
     """``x[index]``: a view for ints, slices, None and Ellipsis, else a copy."""
-    try:
-        result = x[index]
-    except TypeError:
-        from rushlight.backend import kernels_of
-
-        kernels = kernels_of(x, *(index if isinstance(index, tuple) else (index,)))
-        if kernels_of(x) is kernels:
-            raise
-        return kernels.getitem(x, index)  # a batch is among the indices
+    result = x[index]
     if isinstance(result, type(x)):
         return result
     position = (*(index if isinstance(index, tuple) else (index,)), ...)

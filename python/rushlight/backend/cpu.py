@@ -14,6 +14,8 @@ from rushlight.backend import common, indexing, special
 from rushlight.backend.arrangement import *  # noqa: F403
 from rushlight.backend.common import *  # noqa: F403
 from rushlight.backend.common import getitem
+from rushlight.backend.counting import *  # noqa: F403
+from rushlight.backend.ctc import *  # noqa: F403
 from rushlight.backend.indexing import *  # noqa: F403
 from rushlight.backend.indexing import write_at_
 from rushlight.backend.linalg import *  # noqa: F403

@@ -5,7 +5,8 @@ A kernel ``<name>_`` writes into its first argument; ``<name>`` gives a copy wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ __all__ = [
     "masked_scatter",
     "masked_select",
     "nonzero",
+    "nonzero_static",
     "read_at",
     "write_at",
     "write_at_",
@@ -215,6 +217,14 @@ def nonzero(x: Array) -> Array:
     return namespace(x).argwhere(x if x.ndim else x.reshape(1))[:, : x.ndim]
 
 
+def nonzero_static(x: Array, size: int, fill_value: int) -> Array:
+    """The first `size` rows of `nonzero`, or as many and then rows of `fill_value`."""
+    out = namespace(x).full((size, x.ndim), fill_value, "int64")
+    rows = nonzero(x)[:size]
+    out[: len(rows)] = rows
+    return out
+
+
 def broadcast(x: Array, y: Array) -> tuple[Array, Array]:
     """Two arrays as views of one shape."""
     if x.shape == y.shape:
@@ -236,6 +246,19 @@ def broadcast(x: Array, y: Array) -> tuple[Array, Array]:
 _ALL = slice(None)
 
 
+def _or_of_batches(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """The kernel, or vmap's of the same name where a batch is among the indices."""
+
+    @functools.wraps(kernel)
+    def chosen(x: Array, indices: Sequence[Array | None], *args: Any) -> Any:
+        for array in indices:
+            if type(array) is not np.ndarray and hasattr(array, "kernels"):
+                return getattr(array.kernels, kernel.__name__)(x, indices, *args)
+        return kernel(x, indices, *args)
+
+    return chosen
+
+
 def _one_array(x: Array, indices: Sequence[Array | None]) -> Array:
     """What the indices find; `take` is the quicker way where one array is among them."""
     *before, last = indices
@@ -249,6 +272,7 @@ def _contiguous(x: Array) -> Array:
     return x if x.flags.c_contiguous else _kernels.copy(x)
 
 
+@_or_of_batches
 def read_at(x: Array, indices: Sequence[Array | None]) -> Array:
     """``x[indices]``: a copy."""
     index = _as_index(x, indices)
@@ -264,6 +288,7 @@ def read_at(x: Array, indices: Sequence[Array | None]) -> Array:
     return x[index]
 
 
+@_or_of_batches
 def write_at_(x: Array, indices: Sequence[Array | None], values: Any, accumulate: bool) -> None:
     """``x[indices] = values`` or, with repeated places adding up, ``+= values``."""
     index = _as_index(x, indices)
@@ -285,7 +310,7 @@ def write_at_(x: Array, indices: Sequence[Array | None], values: Any, accumulate
     return None
 
 
-write_at = out_of_place(write_at_)
+write_at = _or_of_batches(out_of_place(write_at_.__wrapped__))  # type: ignore[attr-defined]
 
 
 def _as_index(x: Array, indices: Sequence[Array | None]) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 # ruff: noqa: F403 - the lists of names are those of the families
 
+from . import attention as attention
 from . import functional as functional
 from . import init as init
 from . import modules as modules
@@ -9,6 +10,8 @@ from . import parallel as parallel
 from . import parameter as parameter
 from . import utils as utils
 from .modules.activation import *
+from .modules.adaptive import *
+from .modules.attention import *
 from .modules.batchnorm import *
 from .modules.channelshuffle import *
 from .modules.container import *
@@ -20,13 +23,17 @@ from .modules.fold import *
 from .modules.instancenorm import *
 from .modules.linear import *
 from .modules.loss import *
+from .modules.margin import *
 from .modules.module import Module as Module
 from .modules.normalization import *
 from .modules.padding import *
 from .modules.parameters import *
 from .modules.pixelshuffle import *
 from .modules.pooling import *
+from .modules.rnn import *
+from .modules.rnn_cell import *
 from .modules.sparse import *
+from .modules.transformer import *
 from .modules.upsampling import *
 from .parallel import DataParallel as DataParallel
 from .parameter import Buffer as Buffer

@@ -16,7 +16,9 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     conv,
     copies,
     correlation,
+    counting,
     creation,
+    ctc,
     distances,
     elimination,
     exponential,
@@ -45,14 +47,19 @@ from rushlight.ops import (  # noqa: F401 - imported for what they declare
     random,
     ranges,
     rearrange,
+    recurrence,
+    recurrent,
     reduction,
     rounding,
+    scan,
     scattering,
     shape,
     shuffling,
+    sorting,
     spatial,
     special,
     stacking,
+    statistics,
     strided,
     trigonometry,
     variates,
@@ -72,7 +79,9 @@ if TYPE_CHECKING:
     from rushlight.ops.conv import *  # noqa: F403
     from rushlight.ops.copies import *  # noqa: F403
     from rushlight.ops.correlation import *  # noqa: F403
+    from rushlight.ops.counting import *  # noqa: F403
     from rushlight.ops.creation import *  # noqa: F403
+    from rushlight.ops.ctc import *  # noqa: F403
     from rushlight.ops.distances import *  # noqa: F403  # noqa: F403
     from rushlight.ops.elimination import *  # noqa: F403
     from rushlight.ops.exponential import *  # noqa: F403
@@ -101,14 +110,19 @@ if TYPE_CHECKING:
     from rushlight.ops.random import *  # noqa: F403
     from rushlight.ops.ranges import *  # noqa: F403
     from rushlight.ops.rearrange import *  # noqa: F403
+    from rushlight.ops.recurrence import *  # noqa: F403
+    from rushlight.ops.recurrent import *  # noqa: F403
     from rushlight.ops.reduction import *  # noqa: F403
     from rushlight.ops.rounding import *  # noqa: F403
+    from rushlight.ops.scan import *  # noqa: F403
     from rushlight.ops.scattering import *  # noqa: F403
     from rushlight.ops.shape import *  # noqa: F403
     from rushlight.ops.shuffling import *  # noqa: F403
+    from rushlight.ops.sorting import *  # noqa: F403
     from rushlight.ops.spatial import *  # noqa: F403
     from rushlight.ops.special import *  # noqa: F403
     from rushlight.ops.stacking import *  # noqa: F403
+    from rushlight.ops.statistics import *  # noqa: F403
     from rushlight.ops.strided import *  # noqa: F403
     from rushlight.ops.trigonometry import *  # noqa: F403
     from rushlight.ops.variates import *  # noqa: F403

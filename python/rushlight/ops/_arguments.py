@@ -69,7 +69,10 @@ def other_kernels(
         found = kernels_of(*operands)
         if found is not kernels:
             return found
-    raise errors.noted(error, facts(op, names, operands))
+    try:
+        raise errors.noted(error, facts(op, names, operands))
+    finally:
+        del error  # its traceback refers to this frame, and would keep the operands
 
 
 def facts(op: str, names: Sequence[str], operands: Sequence[Any]) -> str:

@@ -20,6 +20,6 @@ def takes_out(function: F) -> F:
         if out is None:
             return result
         filled = written(function.__name__, out, result)
-        return type(result)(*filled) if hasattr(result, "_fields") else filled
+        return result._make(filled) if hasattr(result, "_make") else filled
 
     return call  # type: ignore[return-value]

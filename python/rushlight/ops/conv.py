@@ -11,7 +11,7 @@ from typing import Any
 
 from rushlight.ops._registry import composed
 from rushlight.ops.correlation import correlate2d, correlate2d_input_grad
-from rushlight.ops.spatial import constant_pad_nd, spread, windows, windows_sum
+from rushlight.ops.spatial import constant_pad_nd, per_dimension, windows, windows_sum
 from rushlight.tensor import Tensor
 
 Sizes = tuple[int, ...]
@@ -22,13 +22,13 @@ Size = int | tuple[int, ...]
 
 
 def _steps(name: str, value: Any, n: int) -> Sizes:
-    """`spread`, in the words of convolutions."""
+    """`per_dimension`, in the words of convolutions."""
     if not isinstance(value, int) and len(value) not in (1, n):
         raise RuntimeError(
             f"expected {name} to be a single integer value or a list of {n} values to match the "
             f"convolution dimensions, but got {name}={list(value)}"
         )
-    return spread(name, value, n)
+    return per_dimension(name, value, n)
 
 
 def _check(

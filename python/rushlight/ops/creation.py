@@ -82,6 +82,10 @@ def _filled(
     """A tensor of one value, None: of any, whose dimensions lie in memory in some order."""
     device = options.pop("device", None)
     kernels = device_kernels("cpu" if device is None else device)
+    if hasattr(size, "level"):  # of a batch, inside of vmap
+        from rushlight.backend import batched
+
+        kernels, order = batched.over(kernels), None
     shape = size if order is None else tuple(size[d] for d in order)
     if value is None:
         array = kernels.empty(shape, kind)
@@ -90,6 +94,12 @@ def _filled(
     if order is not None:
         array = kernels.permute(array, inverse(order))
     return finish(array, None, **options)
+
+
+def _sized(input: Tensor, size: Sequence[int]) -> tuple[int, ...]:
+    """A shape for a tensor made from another: inside of vmap that of as many samples."""
+    shape = input._array.shape
+    return shape.of(size) if hasattr(shape, "level") else tuple(size)
 
 
 Maker = Callable[..., Tensor]
@@ -123,7 +133,8 @@ def _declare(name: str, value: Any, doc: str) -> tuple[Maker, Maker, Maker]:
     def new(input: Tensor, *size: Any, dtype: dtypes.dtype | None = None, **options: Any) -> Tensor:
         options.setdefault("device", input.device)
         kind = input._array.dtype if dtype is None else _kind(dtype)
-        return _filled(_sizes(f"new_{name}", size, options.pop("size", None)), value, kind, options)
+        shape = _sized(input, _sizes(f"new_{name}", size, options.pop("size", None)))
+        return _filled(shape, value, kind, options)
 
     _name(function, name, f"A tensor of {doc}; options: dtype, device, requires_grad, out.")
     _name(like, f"{name}_like", f"A tensor of {doc}, with the shape, dtype and device of `input`.")
@@ -175,7 +186,7 @@ def full(
         raise TypeError("full(): argument 'size' (position 1) must be tuple of ints, not int")
     value = _fill_value(fill_value)
     kind = _kind(dtype) if dtype is not None else _type_of_number(value)
-    return _filled(tuple(size), value, kind, options)
+    return _filled(size if isinstance(size, tuple) else tuple(size), value, kind, options)
 
 
 def _type_of_number(value: Any) -> np.dtype[Any]:
@@ -211,7 +222,9 @@ def new_full(
 ) -> Tensor:
     """A tensor of one value, with the dtype and device of this one."""
     options.setdefault("device", input.device)
-    return full(size, fill_value, dtype=input.dtype if dtype is None else dtype, **options)
+    kind = input.dtype if dtype is None else dtype
+    shape = size if isinstance(size, int) else _sized(input, size)
+    return full(shape, fill_value, dtype=kind, **options)
 
 
 @composed()

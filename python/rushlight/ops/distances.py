@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def _euclidean(K: Any, x1: Any, x2: Any, by_product: bool) -> Any:
 
 def _euclidean_gradient(K: Any, g: Any, out: Any, x: Any, other: Any) -> Any:
     """``sum over j of g[i, j] * (x[i] - other[j]) / distance``; 0 where that is 0."""
-    ratio = K.where(K.eq(out, 0), 0.0, K.div(g, out))
+    ratio = K.div(g, K.where(K.eq(out, 0), math.inf, out))
     return K.sub(K.mul(K.sum(ratio, -1, True), x), K.matmul(ratio, other))
 
 

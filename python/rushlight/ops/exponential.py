@@ -121,16 +121,21 @@ def special_xlog1py(input: Tensor | Number, other: Tensor | Number) -> Tensor:
 
 
 @op(
-    input=lambda K, g, input, other: K.div(g, K.add(K.exp(K.sub(other, input)), 1)),
-    other=lambda K, g, input, other: K.div(g, K.add(K.exp(K.sub(input, other)), 1)),
+    input=lambda K, g, input, other: K.mul(g, K.sigmoid(K.sub(input, other))),
+    other=lambda K, g, input, other: K.mul(g, K.sigmoid(K.sub(other, input))),
 )
 def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     """Elementwise ``log(exp(input) + exp(other))`` of floats, without overflow."""
 
 
+def _binary_sigmoid(K: Any, input: Any, other: Any) -> Any:
+    """``1 / (1 + 2 ** (other - input))``."""
+    return K.sigmoid(K.mul(K.sub(input, other), math.log(2)))
+
+
 @op(
-    input=lambda K, g, input, other: K.div(g, K.add(K.exp2(K.sub(other, input)), 1)),
-    other=lambda K, g, input, other: K.div(g, K.add(K.exp2(K.sub(input, other)), 1)),
+    input=lambda K, g, input, other: K.mul(g, _binary_sigmoid(K, input, other)),
+    other=lambda K, g, input, other: K.mul(g, _binary_sigmoid(K, other, input)),
 )
 def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
     """Elementwise ``log2(2 ** input + 2 ** other)`` of floats, without overflow."""

@@ -166,10 +166,8 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     """The first `size` rows of `nonzero`, or as many and then rows of `fill_value`."""
     if size < 0:
         raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
-    rows: Tensor = nonzero(input)[:size]
-    out: Tensor = rows.new_full((size, input.ndim), fill_value)
-    out[: len(rows)] = rows
-    return out
+    array = input._array
+    return Tensor._wrap(kernels_of(array).nonzero_static(array, size, fill_value))
 
 
 @composed(method=False)

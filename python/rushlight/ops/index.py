@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import numpy as np
-
 from rushlight import errors
-from rushlight.backend import kernels_of
 from rushlight.backend.common import number_for, overflow
 from rushlight.ops._indexing import INSERT, NONE, SELECT, Indices, Items, indices_of, taken
 from rushlight.ops._registry import composed, op
@@ -77,16 +74,10 @@ def index_place(shape: tuple[int, ...], index: Items, values: Tensor) -> Tensor:
     """Zeros of `shape`, with `values` written at `index`, which names no place twice."""
 
 
-def _found(K: Any, input: Any, indices: Indices) -> Any:
-    others = [i for i in indices if i is not None and type(i) is not np.ndarray]
-    return (kernels_of(input, *others) if others else K).read_at(input, indices)
-
-
 @op(
     input=lambda K, g, input_shape, indices: K.write_at(
         K.new_zeros(g, input_shape), indices.unchanged(), g, True
     ),
-    forward=_found,
     node="IndexBackward0",
     method=False,
 )

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from rushlight.dtypes import int32, int64
-from rushlight.ops import creation, ranges
+from rushlight.ops import ranges
 from rushlight.ops._registry import composed, op
 from rushlight.ops.choice import where
+from rushlight.ops.creation import from_numpy
 from rushlight.ops.spatial import rows_at, rows_sum
 from rushlight.tensor import Tensor
 
@@ -151,11 +152,11 @@ def embedding_bag(
     bag, count = _bags(indices, offsets, include_last_offset)
     flat = indices.reshape(-1)
     real = flat.ne(padding_idx)
-    places = creation.from_numpy(bag).to(weight.device)._array
+    places = from_numpy(bag).to(weight.device)._array
     sizes = rows_sum(real.to(int64), (count,), places)
     if mode == 2:
         out, best = _maxima(weight, flat, real, bag, count)
-        return out, creation.from_numpy(bag), sizes, best
+        return out, from_numpy(bag), sizes, best
     scale = _gradient_scale(flat, weight, padding_idx, scale_grad_by_freq)
     rows = looked_up(weight, flat._array, None if scale is None else scale.unsqueeze(-1)._array)
     if per_sample_weights is not None:
@@ -165,7 +166,7 @@ def embedding_bag(
     out = rows_sum(rows, (count, weight.shape[1]), places)
     if mode == 1:
         out = out / sizes.clamp(min=1).to(weight.dtype).unsqueeze(-1)
-    return out, creation.from_numpy(bag), sizes, sizes * 0
+    return out, from_numpy(bag), sizes, sizes * 0
 
 
 def _maxima(
@@ -179,9 +180,7 @@ def _maxima(
     inside = np.zeros((count, width), bool)
     rows[bag, column] = flat.cpu().numpy()
     inside[bag, column] = real.cpu().numpy()
-    table, mask = (
-        creation.from_numpy(array).to(weight.device) for array in (rows, inside[:, :, None])
-    )
+    table, mask = (from_numpy(array).to(weight.device) for array in (rows, inside[:, :, None]))
     values = where(mask, rows_at(weight.detach(), table._array), -float("inf"))
     best = values.argmax(1)
     chosen = table.gather(1, best)

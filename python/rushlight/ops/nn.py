@@ -96,7 +96,8 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
 @composed(method=False)
 def elu_backward(g: Tensor, x: Tensor, alpha: float) -> Tensor:
     """The gradient of `elu`."""
-    return where(x <= 0, g * alpha * x.exp(), g)
+    # Where x is large, exp(x) would be infinite, and the derivative of what is not chosen NaN.
+    return where(x <= 0, g * alpha * x.clamp(max=0).exp(), g)
 
 
 @op(

@@ -9,7 +9,7 @@ from rushlight.dtypes import dtype as DType  # noqa: N812 - `dtype` is an argume
 from rushlight.ops._destination import takes_out
 from rushlight.ops._registry import op
 from rushlight.ops._words import legacy_name, type_name
-from rushlight.ops.reduction import Dims, _spread
+from rushlight.ops.reduction import Dims, for_each
 from rushlight.size import wrap
 from rushlight.tensor import Tensor
 
@@ -27,13 +27,13 @@ def _p_norm_gradient(
     flat = K.eq(out, 0)
     divisor = K.where(flat, 1.0, out)  # not 0, whose second derivative would be NaN
     scale = K.div(g, divisor if p == 2 else K.pow(divisor, p - 1))
-    scale = _spread(K, K.where(flat, 0.0, scale), input_shape, dim)
+    scale = for_each(K, K.where(flat, 0.0, scale), input_shape, dim)
     if p == 2:
         return K.mul(input, scale)
-    power = K.pow(K.abs(input), p - 1)
+    size = K.abs(input)
     if p < 1:
-        power = K.where(K.eq(input, 0), 0.0, power)
-    return K.mul(K.mul(K.sign(input), power), scale)
+        size = K.where(K.eq(input, 0), 1.0, size)  # its power would be infinite; the sign is 0
+    return K.mul(K.mul(K.sign(input), K.pow(size, p - 1)), scale)
 
 
 @op(
@@ -47,7 +47,7 @@ def p_norm(input: Tensor, p: float, dim: Dims, keepdim: bool) -> Tensor:
 
 
 @op(
-    input=lambda K, g, input_shape, dim: _spread(K, K.mul(g, 0), input_shape, dim),
+    input=lambda K, g, input_shape, dim: for_each(K, K.mul(g, 0), input_shape, dim),
     forward=lambda K, input, dim, keepdim: K.cast(K.sum(K.ne(input, 0), dim, keepdim), input.dtype),
     node="LinalgVectorNormBackward0",
     method=False,

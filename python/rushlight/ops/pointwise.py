@@ -251,17 +251,17 @@ def _power_base_gradient(K: Any, g: Any, input: Any, exponent: Any) -> Any:
         if exponent == 2:
             return K.mul(g, K.mul(input, 2))
         return K.mul(g, K.mul(K.pow(input, exponent - 1), exponent))
-    slope = K.mul(K.pow(input, K.sub(exponent, 1)), exponent)
-    return K.where(K.eq(exponent, 0), 0.0, K.mul(g, slope))
+    # Where the power would be infinite, so that derivatives of the slope stay finite as well.
+    flat = K.logical_and(K.eq(exponent, 0), K.logical_not(K.gt(K.abs(input), 0)))
+    return K.mul(g, K.mul(K.pow(K.where(flat, 1, input), K.sub(exponent, 1)), exponent))
 
 
 def _power_exponent_gradient(K: Any, g: Any, input: Any, exponent: Any, out: Any) -> Any:
     if type(input) in NUMBERS:  # a kernel would take its logarithm in float32
         log = math.log(input) if input > 0 else -math.inf if input == 0 else math.nan
-        slope = K.mul(g, K.mul(out, log))
-        return K.where(K.ge(exponent, 0), 0.0, slope) if input == 0 else slope
+        return K.mul(g, K.mul(out, K.where(K.ge(exponent, 0), 0.0, log) if input == 0 else log))
     flat = K.logical_and(K.eq(input, 0), K.ge(exponent, 0))
-    return K.where(flat, 0.0, K.mul(g, K.mul(out, K.log(input))))
+    return K.mul(g, K.mul(out, K.log(K.where(flat, 1, input))))
 
 
 @op(

@@ -63,7 +63,7 @@ def arange(
     bounds = _numbers("arange", start, end, step)
     floating = any(isinstance(b, float) for b in bounds)
     kind = _kind("arange", dtype if dtype or floating else dtypes.int64)
-    if kind == np.int64:  # as PyTorch does for this type alone
+    if kind.name == "int64":  # others count with fractions, which only the elements lose
         bounds = [int(b) if math.isfinite(b) else b for b in bounds]
     _check_range(*bounds)
     count = math.ceil((bounds[1] - bounds[0]) / bounds[2])

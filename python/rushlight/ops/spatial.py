@@ -11,7 +11,7 @@ from rushlight.tensor import Tensor
 Sizes = tuple[int, ...]
 
 
-def spread(name: str, value: Any, n: int) -> Sizes:
+def per_dimension(name: str, value: Any, n: int) -> Sizes:
     """A size for each of `n` dimensions, from one number or from a sequence of 1 or `n`.
 
     Raises:

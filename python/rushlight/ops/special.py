@@ -63,8 +63,10 @@ def special_ndtr(input: Tensor) -> Tensor:
 
 
 @op(
+    # From 37 on the slope is below 1e-297; erfcx would be infinite there, its derivative NaN.
     input=lambda K, g, input: K.div(
-        K.mul(g, math.sqrt(2 / math.pi)), K.special_erfcx(K.mul(input, -math.sqrt(0.5)))
+        K.mul(g, math.sqrt(2 / math.pi)),
+        K.special_erfcx(K.mul(K.clamp(input, -math.inf, 37.0), -math.sqrt(0.5))),
     ),
     method=False,
 )

@@ -69,8 +69,13 @@ def hypot(input: Tensor, other: Tensor) -> Tensor:
 
 
 def _sinc_gradient(K: Any, g: Any, input: Any, out: Any) -> Any:
-    slope = K.div(K.sub(K.cos(K.mul(input, math.pi)), out), input)
-    return K.where(K.eq(input, 0), 0.0, K.mul(g, slope))
+    """``(cos(pi x) - sinc(x)) / x``, and near 0 the first terms of its series."""
+    near = K.lt(K.abs(input), 0.01)
+    far = K.div(K.sub(K.cos(K.mul(input, math.pi)), out), K.where(near, 1, input))
+    x = K.mul(K.where(near, input, 0), math.pi)
+    y = K.square(x)
+    series = K.mul(K.add(K.mul(K.add(K.mul(y, -1 / 840), 1 / 30), y), -1 / 3), K.mul(x, math.pi))
+    return K.mul(g, K.where(near, series, far))
 
 
 @op(input=_sinc_gradient, inplace=True)

@@ -76,4 +76,4 @@ def decayed(group: Group, p: Tensor, g: Tensor) -> Tensor:
 
 def zeros(parameter: Tensor) -> Tensor:
     """Return zeros of the parameter's shape, outside of any graph."""
-    return ops.zeros_like(parameter.detach())  # type: ignore[no-any-return]
+    return ops.zeros_like(parameter.detach())

@@ -7,7 +7,7 @@ samples, so that operations, their derivatives and the engine need to know nothi
 A kernel is found, in this order, as
 - a rule of `rules`, for what is neither of the following;
 - a pointwise kernel: the samples' dimensions are lined up, see `lifted.pointwise`;
-- a reduction, softmax and the like along dimensions, which are counted on by one;
+- a reduction, softmax, gather and the like along dimensions, which are counted on by one;
 - otherwise it runs once for each sample: right for every kernel, without the gain in speed.
 """
 
@@ -28,6 +28,10 @@ _REDUCTIONS = ("all", "amax", "amin", "any", "mean", "prod", "sum", "var")
 _POSITIONS = ("argmax", "argmin")
 _OF_SHAPES = ("empty", "full")  # they make an array, from a shape that may be of a batch
 _ALONG = {"softmax": 1, "log_softmax": 1, "softmax_backward": 2, "log_softmax_backward": 2}
+
+# With a dimension and, for every element or else for every slice along it, an index.
+_OF_ELEMENTS = ("gather", "scatter", "scatter_add", "scatter_reduce")
+_OF_SLICES = ("index_add", "index_copy", "index_fill", "index_select")
 
 
 class Kernels:
@@ -67,6 +71,8 @@ def _kernel(name: str, base: Any) -> Callable[..., Any]:
             kernel = lifted.position(name)
         elif name in _ALONG:
             kernel = lifted.along(name, _ALONG[name])
+        elif (change := name.removesuffix("_")) in (*_OF_ELEMENTS, *_OF_SLICES):
+            kernel = lifted.indexed(name, change in _OF_ELEMENTS)
         else:
             kernel = lifted.each_sample(name)
     return kernel if name == "spread" else lifted.unless_plain(name, kernel)

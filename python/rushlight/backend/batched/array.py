@@ -56,6 +56,11 @@ class Shape(tuple[int, ...]):
 
     __hash__ = tuple.__hash__
 
+    def of(self, sizes: Sequence[int]) -> Shape:
+        """The shape of as many samples with other sizes."""
+        full = (self.level.size, *sizes)
+        return Shape(self.full.of(full) if isinstance(self.full, Shape) else full, self.level)
+
     def inserted(self, size: int, at: int = 0) -> Shape:
         """The shape with one more size, for each sample."""
         return Shape(inserted(self.full, size, at + 1), self.level)
@@ -152,8 +157,8 @@ class Batched:
     def _of(self, full: Array) -> Batched:
         return Batched(full, self.level)
 
-    def view(self) -> Batched:
-        return self._of(self.full.view())
+    def view(self, dtype: Any = None) -> Batched:
+        return self._of(self.full.view() if dtype is None else self.full.view(dtype))
 
     def copy(self) -> Batched:
         return self._of(self.full.copy())
@@ -210,7 +215,7 @@ class Batched:
         raise Unsupported("vmap: this operation has no form for a batch of samples")
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refused
-    __array__ = __array_function__ = _refused
+    __array__ = __array_function__ = __array_namespace__ = _refused
     __hash__ = object.__hash__
 
     def __getattr__(self, name: str) -> NoReturn:

@@ -9,7 +9,7 @@ import numpy as np
 
 from rushlight import _kernels
 from rushlight.backend import kernels_of
-from rushlight.backend.batched.array import Batched, Shape, Unsupported
+from rushlight.backend.batched.array import Batched, Unsupported
 from rushlight.backend.levels import DifferentForEachSample, Level
 
 Array = Any
@@ -198,6 +198,34 @@ def along(name: str, arrays: int) -> Kernel:
     return kernel
 
 
+def indexed(name: str, elements: bool) -> Kernel:
+    """``f(x, dim, index, ...)``: an index for each of the elements, or a vector for the slices."""
+    each = each_sample(name)
+
+    def kernel(x: Array, dim: int, index: Array, *rest: Any, **options: Any) -> Any:
+        level = level_of(x, index, *rest, *options.values())
+        assert level is not None
+        operands = (x, index, *rest)
+        varying = [a for a in (*operands, *options.values()) if is_at(a, level)]
+        alike = all(a.ndim == x.ndim for a in varying) and (elements or not is_at(index, level))
+        if not (x.ndim and alike and level.size):
+            return each(x, dim, index, *rest, **options)
+        if name.endswith("_") and not is_at(x, level):
+            raise cannot_hold(name)
+
+        def lifted(value: Any) -> Any:
+            same = getattr(value, "ndim", None) == x.ndim and (elements or value is not index)
+            return expanded(value, level) if same else value
+
+        full, places, *others = map(lifted, operands)
+        chosen = {key: lifted(value) for key, value in options.items()}
+        call = getattr(kernels_for((full, places, *others, *chosen.values())), name)
+        out = call(full, counted(x.ndim, dim), places, *others, **chosen)
+        return None if out is None else Batched(out, level)
+
+    return kernel
+
+
 def each_sample(name: str) -> Kernel:
     """Runs a kernel once for each sample; random ones as vmap's `randomness` says."""
 
@@ -245,7 +273,7 @@ def kernels_for(args: Sequence[Any]) -> Any:
 def _sample(value: Any, level: Level, i: int) -> Any:
     if is_at(value, level):
         return value.full[i, ...]
-    if isinstance(value, tuple | list) and not isinstance(value, Shape):
+    if type(value) in (tuple, list):
         return type(value)(_sample(v, level, i) for v in value)
     return value
 

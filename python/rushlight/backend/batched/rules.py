@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+import numpy as np
+
 from rushlight import _kernels
 from rushlight.backend import common, kernels_of
 from rushlight.backend.batched.array import Batched, Shape, Unsupported, inserted
@@ -18,6 +20,7 @@ from rushlight.backend.batched.lifted import (
     lined_up,
     plain,
 )
+from rushlight.backend.indexing import without_leading_ones
 from rushlight.backend.levels import Level
 
 Array = Any
@@ -97,7 +100,7 @@ def full(base: Any, shape: Sequence[int], value: Any, dtype: Any) -> Array:
     if not isinstance(shape, Shape):
         shape = Shape((level.size, *shape), level)
     out = _new(shape, lambda sizes: base.full(sizes, 0, dtype))
-    replaced_(out, (), None, value)
+    assign(out, value)
     return out
 
 
@@ -142,6 +145,12 @@ def asarray(x: Array) -> Array:
 def zeros_like(x: Batched) -> Batched:
     """Zeros of the shape and type of `x`."""
     return Batched(kernels_of(x.full).zeros_like(x.full), x.level)
+
+
+def new_zeros(x: Batched, shape: Sequence[int]) -> Batched:
+    """Zeros of the type of `x`, to start from."""
+    sizes = _with_size(x.level.size, shape, x.level)
+    return Batched(kernels_of(x.full).new_zeros(x.full, sizes), x.level)
 
 
 def writable(x: Batched) -> bool:
@@ -190,10 +199,7 @@ def squeeze(x: Batched, dims: Sequence[int] | None) -> Batched:
 
 def flip(x: Batched, dims: Sequence[int]) -> Batched:
     """A copy with the order along `dims` reversed."""
-    return Batched(
-        kernels_of(x.full).flip(x.full, [d % max(x.ndim, 1) + 1 for d in dims] if x.ndim else []),
-        x.level,
-    )
+    return Batched(kernels_of(x.full).flip(x.full, [d % x.ndim + 1 for d in dims]), x.level)
 
 
 def cat(arrays: Sequence[Array], dim: int) -> Array:
@@ -204,15 +210,7 @@ def cat(arrays: Sequence[Array], dim: int) -> Array:
     return Batched(kernels_of(*fulls).cat(fulls, dim % arrays[0].ndim + 1), level)
 
 
-# ---- Indices ----
-
-
-def _is_basic(index: Any) -> bool:
-    items = index if isinstance(index, tuple) else (index,)
-    return all(
-        i is None or i is Ellipsis or (isinstance(i, int | slice) and not isinstance(i, bool))
-        for i in items
-    )
+# ---- Views by an index, and what is written there ----
 
 
 def _within(index: Any) -> tuple[Any, ...]:
@@ -220,45 +218,45 @@ def _within(index: Any) -> tuple[Any, ...]:
     return (slice(None), *(index if isinstance(index, tuple) else (index,)))
 
 
-def getitem(x: Array, index: Any) -> Array:
-    """``x[index]``."""
-    if isinstance(x, Batched) and _is_basic(index):
-        return Batched(kernels_of(x.full).getitem(x.full, _within(index)), x.level)
-    return _getitem_each(x, index)
+def getitem(x: Batched, index: Any) -> Batched:
+    """``x[index]``, a view."""
+    return Batched(kernels_of(x.full).getitem(x.full, _within(index)), x.level)
 
 
-_getitem_each = each_sample("getitem")
+def _copy_for(x: Array, *written: Any) -> Array:
+    """A copy of all samples, at every level of what will be written into it."""
+    level = level_of(x, *written)
+    if level is None:
+        return kernels_of(x).copy(x)
+    below = [full_of(value, level) for value in written]
+    return Batched(_copy_for(expanded(x, level), *below), level)
 
 
 def replaced(x: Array, index: Any, indices: Any, value: Any) -> Array:
     """A copy of `x` with ``[index][indices] = value``."""
-    level = level_of(x, value, indices)
-    assert level is not None
-    out = Batched(kernels_of(full_of(x, level)).copy(expanded(x, level)), level)
+    out = _copy_for(x, value, *(indices or ()))
     replaced_(out, index, indices, value)
     return out
 
 
 def replaced_(x: Array, index: Any, indices: Any, value: Any) -> None:
     """``x[index][indices] = value`` in place."""
-    level = level_of(x, value, indices)
+    level = level_of(x, indices, value)
     assert level is not None
     if not is_at(x, level):
         raise cannot_hold("an indexed write")
+    region = getitem(x, index)
     if indices is not None:
-        _replaced_each(x, index, indices, value)
+        write_at_(region, indices, value, False)
         return
-    K = kernels_of(x.full)
-    region = K.getitem(x.full, _within(index))
-    K.replaced_(x.full, _within(index), None, lined_up(value, level, region.ndim - 1))
+    if hasattr(value, "shape"):
+        value = lined_up(without_leading_ones(value), level, region.ndim)
+    kernels_of(x.full, value).replaced_(x.full, _within(index), None, value)
 
 
-_replaced_each = each_sample("replaced_")
-
-
-def fill_(x: Batched, value: Any) -> None:
+def fill_(x: Array, value: Any) -> None:
     """Writes one value everywhere."""
-    replaced_(x, (), None, value)
+    assign(x, common.number_for(x.dtype, value))
 
 
 def assign(out: Array, x: Any) -> None:
@@ -267,18 +265,85 @@ def assign(out: Array, x: Any) -> None:
     assert level is not None
     if not is_at(out, level):
         raise cannot_hold("a copy")
-    kernels_of(out.full).assign(out.full, lined_up(x, level, out.ndim))
+    full = lined_up(x, level, out.ndim)
+    kernels_of(out.full, full).assign(out.full, full)
 
 
-def index_place(shape: Sequence[int], index: Any, g: Batched) -> Array:
+def written_(x: Array, src: Array) -> None:
+    """Writes the elements of `src` into `x`, with broadcasting and conversion."""
+    if src is not x:
+        assign(x, src)
+
+
+def index_place(shape: Sequence[int], index: Any, g: Batched) -> Batched:
     """Zeros of `shape`, with `g` written at `index`, which names no place twice."""
-    if isinstance(g, Batched) and _is_basic(index):
-        sizes = _with_size(g.level.size, shape, g.level)
-        return Batched(kernels_of(g.full).index_place(sizes, _within(index), g.full), g.level)
-    return _index_place_each(tuple(shape), index, g)
+    sizes = _with_size(g.level.size, shape, g.level)
+    return Batched(kernels_of(g.full).index_place(sizes, _within(index), g.full), g.level)
 
 
-_index_place_each = each_sample("index_place")
+# ---- Arrays as indices ----
+
+
+def _all_samples(indices: Sequence[Array | None], level: Level) -> tuple[Any, ...] | None:
+    """Indices of a sample as those of all samples, whose dimension then stays the first.
+
+    None where there are no such: for masks of each sample, and where NumPy would move dimensions.
+    """
+    at = [d for d, i in enumerate(indices) if i is not None]
+    if at[-1] - at[0] >= len(at):
+        return None
+    if level_of(*indices) is not level:
+        return (None, *indices)
+    if at[0] > 0 or any(i.dtype.kind == "b" for i in indices):  # type: ignore[union-attr]
+        return None
+    ndim = max(i.ndim for i in indices)  # type: ignore[union-attr]
+    samples = np.arange(level.size).reshape((-1,) + (1,) * ndim)
+    return (samples, *(lined_up(i, level, ndim) for i in indices))
+
+
+def _ndim_found(x: Array, indices: Sequence[Array | None]) -> int:
+    """The dimensions of what index arrays find in a sample."""
+    kinds = [(i.dtype.kind == "b", i.ndim) for i in indices if i is not None]
+    taken = sum(ndim if mask else 1 for mask, ndim in kinds)
+    common = max(1 if mask else ndim for mask, ndim in kinds)
+    return int(x.ndim - taken + common)
+
+
+def read_at(x: Array, indices: Sequence[Array | None]) -> Array:
+    """``x[indices]``: a copy."""
+    level = level_of(x, indices)
+    assert level is not None
+    places = _all_samples(indices, level)
+    if places is None:
+        return _read_each(x, tuple(indices))
+    full = expanded(x, level)
+    return Batched(kernels_of(full).read_at(full, places), level)
+
+
+def write_at(x: Array, indices: Sequence[Array | None], values: Any, accumulate: bool) -> Array:
+    """A copy of `x` with ``[indices] = values`` or, with repeated places adding up, ``+=``."""
+    out = _copy_for(x, values, *indices)
+    write_at_(out, indices, values, accumulate)
+    return out
+
+
+def write_at_(x: Array, indices: Sequence[Array | None], values: Any, accumulate: bool) -> None:
+    """``x[indices] = values`` or, with repeated places adding up, ``+= values``."""
+    level = level_of(x, indices, values)
+    assert level is not None
+    if not is_at(x, level):
+        raise cannot_hold("an indexed write")
+    places = _all_samples(indices, level)
+    if places is None:
+        _write_each(x, tuple(indices), values, accumulate)
+        return
+    if hasattr(values, "shape"):
+        values = lined_up(without_leading_ones(values), level, _ndim_found(x, indices))
+    kernels_of(x.full, values).write_at_(x.full, places, values, accumulate)
+
+
+_read_each = each_sample("read_at")
+_write_each = each_sample("write_at_")
 
 
 # ---- Products ----

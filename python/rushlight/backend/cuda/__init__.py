@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from rushlight.backend.arrangement import *  # noqa: F403
 from rushlight.backend.common import *  # noqa: F403
+from rushlight.backend.counting import *  # noqa: F403
+from rushlight.backend.ctc import *  # noqa: F403
 from rushlight.backend.cuda.arrays import *  # noqa: F403
 from rushlight.backend.cuda.checks import *  # noqa: F403
 from rushlight.backend.cuda.loss import *  # noqa: F403
@@ -19,6 +21,7 @@ from rushlight.backend.cuda.pointwise import *  # noqa: F403
 from rushlight.backend.cuda.random import *  # noqa: F403
 from rushlight.backend.cuda.reduction import *  # noqa: F403
 from rushlight.backend.cuda.runtime import *  # noqa: F403
+from rushlight.backend.cuda.scan import *  # noqa: F403
 from rushlight.backend.cuda.special import *  # noqa: F403
 from rushlight.backend.indexing import *  # noqa: F403
 from rushlight.backend.linalg import *  # noqa: F403

@@ -9,9 +9,13 @@ from rushlight.autograd.autocast import NAMES, casting
 
 from ._activation import *
 from ._adaptive import *
+from ._attention import *
+from ._ctc import *
 from ._dropout import *
 from ._embedding import *
+from ._likelihood import *
 from ._loss import *
+from ._margin import *
 from ._normalization import *
 from ._padding import *
 from ._pooling import *

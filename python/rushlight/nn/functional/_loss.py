@@ -17,16 +17,12 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
-    "gaussian_nll_loss",
     "huber_loss",
-    "kl_div",
     "l1_loss",
-    "margin_ranking_loss",
+    "linear_cross_entropy",
     "mse_loss",
     "nll_loss",
-    "poisson_nll_loss",
     "smooth_l1_loss",
-    "soft_margin_loss",
 ]
 
 
@@ -280,6 +276,8 @@ def cross_entropy(
     dim = 0 if input.dim() == 1 else 1
     logs = ops.log_softmax_along(input, dim)
     if target.is_floating_point() and target.shape == input.shape:
+        if ignore_index >= 0:
+            raise RuntimeError("ignore_index is not supported for floating point target")
         return _soft_cross_entropy(logs, target, weight, reduction, label_smoothing, dim)
     loss, _ = ops.nll_loss(logs, target, weight, ignore_index, reduction)
     if label_smoothing == 0:
@@ -287,6 +285,74 @@ def cross_entropy(
     uniform = _uniform_cross_entropy(logs, target, weight, ignore_index, reduction, dim)
     classes: int = input.shape[dim]
     return loss * (1 - label_smoothing) + uniform * (label_smoothing / classes)
+
+
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: Any = None,
+) -> Tensor:
+    """`cross_entropy` of ``x W^T + b``.
+
+    Args:
+        input: x, (N, n) or (n).
+        linear_weight: W, (C, n) or (C, d1, ..., n).
+        target: as that of `cross_entropy` for logits (N, C, d1, ...).
+        linear_bias: b, of W's shape without n.
+        weight: of each class, (C).
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+        ignore_index: a class target that counts for nothing, -100 when None.
+        label_smoothing: see `cross_entropy`.
+        options: must be None: the logits are formed whole.
+
+    Raises:
+        RuntimeError: for shapes that do not fit.
+        NotImplementedError: for `options`.
+    """
+    if options is not None:
+        raise NotImplementedError("linear_cross_entropy(): options= is not supported")
+    if not 1 <= input.dim() <= 2:
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.dim()}")
+    if linear_weight.dim() < 2:
+        raise RuntimeError(
+            f"expected linear_weight with dimensionality at least 2, got {linear_weight.dim()}"
+        )
+    *out_shape, features = linear_weight.shape
+    if input.shape[-1] != features:
+        raise RuntimeError(
+            "expected equal input and linear_weight last dimensions (in_features), got "
+            f"{input.shape[-1]} and {features}, respectively"
+        )
+    if linear_bias is not None and tuple(linear_bias.shape) != tuple(out_shape):
+        raise RuntimeError(
+            f"expected linear_bias shape {tuple(out_shape)}, got {tuple(linear_bias.shape)}"
+        )
+    if len(out_shape) > 1 and input.dim() == 1:
+        raise RuntimeError(
+            f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} "
+            f"requires batched input, (N, {features}), got unbatched input with shape "
+            f"{tuple(input.shape)}"
+        )
+    shape = (*input.shape[:-1], *out_shape)
+    if tuple(target.shape) == shape and ignore_index is not None:
+        raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
+    bias = None if linear_bias is None else linear_bias.reshape(-1)
+    logits = ops.linear(input, linear_weight.reshape(-1, features), bias).reshape(shape)
+    return cross_entropy(
+        logits,
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
 
 
 def _over_classes(weight: Tensor, logs: Tensor) -> Tensor:
@@ -331,124 +397,3 @@ def _uniform_cross_entropy(
     known = ops.where(counted, target, 0)
     weights = ops.where(counted, weight[known], 0.0)
     return _reduce(loss, reduction, weights.sum())
-
-
-def kl_div(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    log_target: bool = False,
-) -> Tensor:
-    """``y (log y - x)`` for log-probabilities x and probabilities y, 0 where y is 0.
-
-    Args:
-        input: log-probabilities.
-        target: probabilities, or their logarithms with `log_target`.
-        size_average: deprecated.
-        reduce: deprecated.
-        reduction: ``"batchmean"``, the sum divided by the first size, is the divergence's
-            definition; ``"mean"`` divides by the number of elements.
-        log_target: whether `target` is given as logarithms.
-    """
-    reduction = _legacy(size_average, reduce, reduction)
-    if reduction == "mean":
-        warnings.warn(
-            "reduction: 'mean' divides the total loss by the number of elements; "
-            "'batchmean' is the divergence's definition.",
-            stacklevel=2,
-        )
-    if log_target:
-        loss = target.exp() * (target - input)
-    else:
-        known = ops.where(target > 0, target, 1.0)  # 0 log 0 is 0
-        loss = target * (known.log() - input)
-    if reduction == "batchmean":
-        return loss.sum() / (input.shape[0] if input.dim() else 1)
-    return _reduce(loss, reduction)
-
-
-def poisson_nll_loss(
-    input: Tensor,
-    target: Tensor,
-    log_input: bool = True,
-    full: bool = False,
-    size_average: bool | None = None,
-    eps: float = 1e-8,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
-    """``exp(x) - y x``, or ``x - y log(x + eps)`` when the input is no logarithm.
-
-    With `full`, Stirling's ``y log y - y + log(2 pi y) / 2`` is added where y > 1.
-    """
-    reduction = _legacy(size_average, reduce, reduction)
-    if log_input:
-        loss = input.exp() - target * input
-    else:
-        loss = input - target * (input + eps).log()
-    if full:
-        stirling = target * target.log() - target + (target * 6.283185307179586).log() * 0.5
-        loss = loss + ops.where(target > 1, stirling, 0.0)
-    return _reduce(loss, reduction)
-
-
-def gaussian_nll_loss(
-    input: Tensor,
-    target: Tensor,
-    var: Any,
-    full: bool = False,
-    eps: float = 1e-6,
-    reduction: str = "mean",
-) -> Tensor:
-    """``(log v + (x - y)^2 / v) / 2`` with the variance v no less than `eps`.
-
-    With `full`, ``log(2 pi) / 2`` is added. The clamp takes no part in the gradient.
-
-    Raises:
-        ValueError: a variance is negative, or its shape does not fit.
-    """
-    if isinstance(var, float):
-        if var < 0:
-            raise ValueError("var has negative entry/entries")
-        var = ops.full_like(input, var)
-    elif bool((var < 0).any()):
-        raise ValueError("var has negative entry/entries")
-    if var.shape != input.shape:
-        if input.shape[:-1] == var.shape:
-            var = var.unsqueeze(-1)
-        elif input.dim() != var.dim() or 1 != sum(
-            n != m for n, m in zip(input.shape, var.shape, strict=True)
-        ):
-            raise ValueError("var is of incorrect size")
-    lifted = var + (var.detach().clamp(min=eps) - var.detach())
-    difference = input - target
-    loss = (lifted.log() + difference * difference / lifted) * 0.5
-    return _reduce(loss + 0.9189385332046727 if full else loss, reduction)
-
-
-def margin_ranking_loss(
-    input1: Tensor,
-    input2: Tensor,
-    target: Tensor,
-    margin: float = 0,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
-    """``max(0, -y (x1 - x2) + margin)`` for y of 1 (the first ranks higher) or -1."""
-    reduction = _legacy(size_average, reduce, reduction)
-    return _reduce((-target * (input1 - input2) + margin).clamp(min=0), reduction)
-
-
-def soft_margin_loss(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
-    """``log(1 + exp(-y x))`` for y of 1 or -1."""
-    reduction = _legacy(size_average, reduce, reduction)
-    return _reduce((-target * input).exp().log1p(), reduction)

@@ -12,7 +12,7 @@ import numpy as np
 from rushlight import ops
 from rushlight.ops.adaptive import adaptive_mean
 from rushlight.ops.grid import MODES, PADDINGS, cubic_weights
-from rushlight.ops.spatial import spread
+from rushlight.ops.spatial import per_dimension
 from rushlight.tensor import Tensor
 
 __all__ = [
@@ -363,7 +363,7 @@ def fold(
             f"non-zero dimensions for input, but got: {list(input.shape)}"
         )
     kernel, gap, pad, step = _window(kernel_size, dilation, padding, stride)
-    size = spread("output_size", output_size, 2)
+    size = per_dimension("output_size", output_size, 2)
     whole = tuple(n + 2 * p for n, p in zip(size, pad, strict=True))
     counts = _window_counts(whole, kernel, gap, step)
     *lead, rows, columns = input.shape
@@ -394,7 +394,7 @@ def _window(*sizes: Any) -> tuple[tuple[int, ...], ...]:
         RuntimeError: one of them is not positive.
     """
     names = ("kernel_size", "dilation", "padding", "stride")
-    pairs = tuple(spread(name, size, 2) for name, size in zip(names, sizes, strict=True))
+    pairs = tuple(per_dimension(name, size, 2) for name, size in zip(names, sizes, strict=True))
     for name, pair in zip(names, pairs, strict=True):
         least = 0 if name == "padding" else 1
         if min(pair) < least:

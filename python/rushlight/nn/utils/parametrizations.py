@@ -228,7 +228,7 @@ def _is_orthogonal(q: Tensor) -> bool:
 
 def _made_orthogonal(matrix: Tensor) -> Tensor:
     """The orthogonal factor of a matrix, whose triangular factor has a positive diagonal."""
-    q, r = ops.linalg_qr(matrix)
+    q, r = ops.linalg_qr(matrix, "reduced")
     result: Tensor = q * r.diagonal(0, -2, -1).sign().unsqueeze(-2)
     return result
 
