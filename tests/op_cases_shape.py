@@ -78,13 +78,8 @@ for name, reference, run in [
     ("inserted", lambda x: x[:, None], lambda t, x: x[:, None]),
     ("aliased", lambda x: x, lambda t, x: x[...]),
     ("real", lambda x: x, lambda t, x: x.real),
-    ("resolve_conj", lambda x: x, lambda t, x: t.resolve_conj(x)),
-    ("resolve_neg", lambda x: x, lambda t, x: t.resolve_neg(x)),
 ]:
     case(name, reference, CUBE, run=run)
-case("reinterpreted", lambda x: x.view(np.int64), CUBE, dtypes=("float64",), result="int64",
-     run=lambda t, x: x.view(t.tensor(0).dtype), smooth=False)  # fmt: skip
-
 # ---- Copies of views ----
 
 for name, reference, arguments in [

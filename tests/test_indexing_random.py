@@ -217,7 +217,9 @@ def test_seeded(torch: Any) -> None:
     assert (counts > COUNT // 3).all(), counts
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 @given(st.randoms(use_true_random=False))
 def test_drawn(torch: Any, rng: random.Random) -> None:
     example(torch, rng)

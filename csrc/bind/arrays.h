@@ -106,6 +106,7 @@ void bind_softmax(py::module_& m);
 void bind_norm(py::module_& m);
 void bind_rows(py::module_& m);
 void bind_graph(py::module_& m);
+void bind_index(py::module_& m);
 void bind_loss(py::module_& m);
 void bind_random(py::module_& m);
 void bind_optim(py::module_& m);

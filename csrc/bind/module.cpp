@@ -62,6 +62,7 @@ PYBIND11_MODULE(_kernels, m) {
   rush::bind_norm(m);
   rush::bind_rows(m);
   rush::bind_graph(m);
+  rush::bind_index(m);
   rush::bind_loss(m);
   rush::bind_random(m);
   rush::bind_optim(m);

@@ -97,8 +97,8 @@ void check_bias(const Array& bias, const Array& x, const Array& w) {
   }
 }
 
-py::object correlate2d(py::handle x_, py::handle weight_, py::handle bias_, Pair stride, Pair padding,
-                  Pair dilation, int64_t groups) {
+py::object correlate2d(py::handle x_, py::handle weight_, py::handle bias_, Pair stride,
+                       Pair padding, Pair dilation, int64_t groups) {
   py::object x_owner, w_owner, b_owner;
   const Array x = read_contiguous(x_, x_owner), w = read_contiguous(weight_, w_owner);
   check_dims(x.ndim, w.ndim, shape_text(x));
@@ -125,15 +125,15 @@ Array read_gradient(py::handle value, const ConvShape& s, DType dtype, py::objec
   check_scalar_type(dtype, g.dtype);
   const int64_t expected[] = {s.batch, s.out_channels, s.output.h, s.output.w};
   if (g.ndim != 4 || !std::equal(expected, expected + 4, g.shape)) {
-    throw Error("correlate2d: the gradient must have the output's shape " + shape_text(4, expected) +
-                "; got " + shape_text(g));
+    throw Error("correlate2d: the gradient must have the output's shape " +
+                shape_text(4, expected) + "; got " + shape_text(g));
   }
   return g;
 }
 
 py::object correlate2d_input_grad(py::handle grad, py::handle weight_,
-                             const std::vector<int64_t>& x_shape, Pair stride, Pair padding,
-                             Pair dilation, int64_t groups) {
+                                  const std::vector<int64_t>& x_shape, Pair stride, Pair padding,
+                                  Pair dilation, int64_t groups) {
   py::object g_owner, w_owner;
   const Array w = read_contiguous(weight_, w_owner);
   check_dims(x_shape.size(), w.ndim, shape_text(static_cast<int>(x_shape.size()), x_shape.data()));
@@ -150,8 +150,8 @@ py::object correlate2d_input_grad(py::handle grad, py::handle weight_,
 }
 
 py::object correlate2d_weight_grad(py::handle grad, py::handle x_,
-                              const std::vector<int64_t>& weight_shape, Pair stride, Pair padding,
-                              Pair dilation, int64_t groups) {
+                                   const std::vector<int64_t>& weight_shape, Pair stride,
+                                   Pair padding, Pair dilation, int64_t groups) {
   py::object g_owner, x_owner;
   const Array x = read_contiguous(x_, x_owner);
   check_dims(x.ndim, weight_shape.size(), shape_text(x));
@@ -362,10 +362,11 @@ py::object avg_pool2d_backward(py::handle grad, const std::vector<int64_t>& x_sh
 
 void bind_nn(py::module_& m) {
   using py::arg;
-  m.def("correlate2d", in_computed_type(&correlate2d), arg("x"), arg("weight"), arg("bias"), arg("stride"),
-        arg("padding"), arg("dilation"), arg("groups"));
-  m.def("correlate2d_input_grad", in_computed_type(&correlate2d_input_grad), arg("g"), arg("weight"),
-        arg("x_shape"), arg("stride"), arg("padding"), arg("dilation"), arg("groups"));
+  m.def("correlate2d", in_computed_type(&correlate2d), arg("x"), arg("weight"), arg("bias"),
+        arg("stride"), arg("padding"), arg("dilation"), arg("groups"));
+  m.def("correlate2d_input_grad", in_computed_type(&correlate2d_input_grad), arg("g"),
+        arg("weight"), arg("x_shape"), arg("stride"), arg("padding"), arg("dilation"),
+        arg("groups"));
   m.def("correlate2d_weight_grad", in_computed_type(&correlate2d_weight_grad), arg("g"), arg("x"),
         arg("weight_shape"), arg("stride"), arg("padding"), arg("dilation"), arg("groups"));
   m.def("max_pool2d", in_computed_type(&max_pool2d), arg("x"), arg("kernel_size"), arg("stride"),

@@ -103,9 +103,9 @@ py::tuple normalized_rows_backward(py::handle g_, py::handle x_, py::handle weig
   dispatch_floating(x.dtype, "normalized_rows_backward", [&](auto tag) {
     using T = typename decltype(tag)::type;
     MaybeReleaseGil release(x.numel());
-    functions(tag).rows_backward(s.rows, s.n, g.as<T>(), x.as<T>(), weight.data<T>(),
-                                 mean.as<T>(), rstd.as<T>(), center, target<T>(x_grad, gx),
-                                 target<T>(w_grad, gw), target<T>(b_grad, gb));
+    functions(tag).rows_backward(s.rows, s.n, g.as<T>(), x.as<T>(), weight.data<T>(), mean.as<T>(),
+                                 rstd.as<T>(), center, target<T>(x_grad, gx), target<T>(w_grad, gw),
+                                 target<T>(b_grad, gb));
   });
   return py::make_tuple(x_grad, w_grad, b_grad);
 }
@@ -171,15 +171,16 @@ py::tuple normalized_channels_backward(py::handle g_, py::handle x_, py::handle 
 
 void bind_norm(py::module_& m) {
   using py::arg;
-  m.def("normalized_rows", in_computed_type(&normalized_rows), arg("x"), arg("weight"), arg("bias"), arg("dims"),
-        arg("eps"), arg("center"), "The rows of the last `dims`, their means and 1 / deviations.");
-  m.def("normalized_rows_backward", in_computed_type(&normalized_rows_backward), arg("g"), arg("x"), arg("weight"),
-        arg("bias"), arg("mean"), arg("rstd"), arg("dims"), arg("eps"), arg("center"),
-        arg("needs"));
-  m.def("normalized_channels", in_computed_type(&normalized_channels), arg("x"), arg("weight"), arg("bias"),
-        arg("eps"), "The channels (dimension 1), their means and variances.");
-  m.def("normalized_channels_backward", in_computed_type(&normalized_channels_backward), arg("g"), arg("x"),
-        arg("weight"), arg("bias"), arg("mean"), arg("var"), arg("eps"), arg("needs"));
+  m.def("normalized_rows", in_computed_type(&normalized_rows), arg("x"), arg("weight"), arg("bias"),
+        arg("dims"), arg("eps"), arg("center"),
+        "The rows of the last `dims`, their means and 1 / deviations.");
+  m.def("normalized_rows_backward", in_computed_type(&normalized_rows_backward), arg("g"), arg("x"),
+        arg("weight"), arg("bias"), arg("mean"), arg("rstd"), arg("dims"), arg("eps"),
+        arg("center"), arg("needs"));
+  m.def("normalized_channels", in_computed_type(&normalized_channels), arg("x"), arg("weight"),
+        arg("bias"), arg("eps"), "The channels (dimension 1), their means and variances.");
+  m.def("normalized_channels_backward", in_computed_type(&normalized_channels_backward), arg("g"),
+        arg("x"), arg("weight"), arg("bias"), arg("mean"), arg("var"), arg("eps"), arg("needs"));
 }
 
 }  // namespace rush

@@ -170,7 +170,8 @@ void refuse_mixed_types(const Operand& x, const Operand& end, const Operand& wei
     throw Error(std::string("expected dtype ") + dtype_name(x.array.dtype) + " for `" + name +
                 "` but got dtype " + dtype_name(other.array.dtype));
   };
-  if (category(x.array.dtype) != Category::kFloating) refuse_operand(Pointwise::lerp, x.array.dtype);
+  if (category(x.array.dtype) != Category::kFloating)
+    refuse_operand(Pointwise::lerp, x.array.dtype);
   check(end, "end");
   if (weight.rank == Rank::kDimensioned) check(weight, "weight");
 }

@@ -43,8 +43,8 @@ py::object rows_sum(py::handle g_, const std::vector<int64_t>& shape, py::handle
       run(rows().of_integer, g.as<int64_t>(), out.as<int64_t>());
       break;
     default:
-      throw NotImplemented(std::string("\"rows_sum\" not implemented for '") +
-                           dtype_name(g.dtype) + "'");
+      throw NotImplemented(std::string("\"rows_sum\" not implemented for '") + dtype_name(g.dtype) +
+                           "'");
   }
   return result;
 }
@@ -52,8 +52,8 @@ py::object rows_sum(py::handle g_, const std::vector<int64_t>& shape, py::handle
 }  // namespace
 
 void bind_rows(py::module_& m) {
-  m.def("rows_sum", in_computed_type(&rows_sum), py::arg("g"), py::arg("shape"),
-        py::arg("index"), "Zeros of `shape` with `g` added at the rows `index`.");
+  m.def("rows_sum", in_computed_type(&rows_sum), py::arg("g"), py::arg("shape"), py::arg("index"),
+        "Zeros of `shape` with `g` added at the rows `index`.");
 }
 
 }  // namespace rush

@@ -119,7 +119,7 @@ void bind_scan(py::module_& m) {
         py::arg("greatest"),
         "The greatest (least) elements so far, and where they are: the last of equal ones.");
   m.def("recurrence", in_computed_type(&recurrence), py::arg("factor"), py::arg("term"),
-        py::arg("dim"),        py::arg("reverse") = false,
+        py::arg("dim"), py::arg("reverse") = false,
         "out[i] = term[i] + factor[i] * out[i - 1]; reversed, its adjoint: "
         "out[i] = term[i] + factor[i + 1] * out[i + 1].");
 }

@@ -167,18 +167,16 @@ void columns(const ChannelShape& s, const T* x, const T* weight, const T* bias, 
     T *mean = mean_ + first, *var = var_ + first;
     column_sums(s, first, count, mean, [&](int64_t i, int64_t) { return x[i]; });
     for (int64_t j = 0; j < count; ++j) mean[j] /= n;
-    column_sums(s, first, count, var, [&](int64_t i, int64_t j) {
-      return (x[i] - mean[j]) * (x[i] - mean[j]);
-    });
+    column_sums(s, first, count, var,
+                [&](int64_t i, int64_t j) { return (x[i] - mean[j]) * (x[i] - mean[j]); });
     T scale[kBlock], shift[kBlock];
     for (int64_t j = 0; j < count; ++j) {
       var[j] /= n;
       scale[j] = (weight == nullptr ? T(1) : weight[first + j]) / std::sqrt(var[j] + eps);
       shift[j] = bias == nullptr ? T(0) : bias[first + j];
     }
-    column_write(s, first, count, out, [&](int64_t i, int64_t j) {
-      return (x[i] - mean[j]) * scale[j] + shift[j];
-    });
+    column_write(s, first, count, out,
+                 [&](int64_t i, int64_t j) { return (x[i] - mean[j]) * scale[j] + shift[j]; });
   });
 }
 
@@ -190,9 +188,8 @@ void columns_backward(const ChannelShape& s, const T* g, const T* x, const T* we
     const T* mean = mean_ + first;
     T total[kBlock], dot[kBlock], scale[kBlock], slope[kBlock];
     column_sums(s, first, count, total, [&](int64_t i, int64_t) { return g[i]; });
-    column_sums(s, first, count, dot, [&](int64_t i, int64_t j) {
-      return g[i] * (x[i] - mean[j]);
-    });
+    column_sums(s, first, count, dot,
+                [&](int64_t i, int64_t j) { return g[i] * (x[i] - mean[j]); });
     for (int64_t j = 0; j < count; ++j) {
       const T rstd = T(1) / std::sqrt(var[first + j] + eps);
       if (gw != nullptr) gw[first + j] = dot[j] * rstd;
@@ -240,9 +237,8 @@ void channels_backward(ChannelShape s, const T* g, const T* x, const T* weight, 
     if (gx == nullptr) return;
     const T scale = (weight == nullptr ? T(1) : weight[c]) * rstd;
     const T slope = dot * rstd / n, level = total / n;
-    channel_write(s, c, gx, [&](int64_t i) {
-      return scale * (g[i] - level - (x[i] - center) * slope);
-    });
+    channel_write(s, c, gx,
+                  [&](int64_t i) { return scale * (g[i] - level - (x[i] - center) * slope); });
   });
 }
 

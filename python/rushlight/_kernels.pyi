@@ -21,6 +21,10 @@ class Generator:
         ...
     def set_state(self, state: typing.Any) -> None:
         ...
+def _add_slices(x: typing.Any, index: typing.Any, source: typing.Any) -> None:
+    """
+    Adds the slices of source, along the middle of three dimensions, to those at index.
+    """
 def abs(x: typing.Any, out: typing.Any = None) -> typing.Any:
     ...
 def absolute_error(x: typing.Any, y: typing.Any, out: typing.Any = None) -> typing.Any:

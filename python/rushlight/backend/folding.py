@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from rushlight import _kernels
 from rushlight.backend.common import namespace
 
 Array = Any
@@ -52,6 +54,29 @@ def on_elements(x: Array, write: Callable[[Array], None]) -> None:
     elements = x.copy().reshape(-1)
     write(elements)
     x[...] = elements.reshape(x.shape)
+
+
+def add_slices(x: Array, dim: int, index: Array, source: Array) -> None:
+    """``x[index] += source`` along `dim`, where repeated places add up.
+
+    Args:
+        x: an array, changed.
+        dim: from the front.
+        index: a vector of integers, not negative.
+        source: as `x`, but as long along `dim` as `index`.
+    """
+    if (
+        isinstance(x, np.ndarray)
+        and x.dtype.name in ("float32", "float64")
+        and x.flags.c_contiguous
+    ):
+        shape = (math.prod(x.shape[:dim]), -1, math.prod(x.shape[dim + 1 :]))
+        if math.prod(source.shape):
+            places = np.ascontiguousarray(index, np.int64)
+            terms = np.ascontiguousarray(source).reshape(shape)
+            _kernels._add_slices(x.reshape(shape), places, terms)
+        return
+    add_at(x.swapaxes(0, dim), index, source.swapaxes(0, dim))
 
 
 def add_at(x: Array, index: Any, values: Any) -> None:

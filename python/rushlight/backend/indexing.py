@@ -21,7 +21,7 @@ from rushlight.backend.common import (
     out_of_place,
     outside,
 )
-from rushlight.backend.folding import add_at
+from rushlight.backend.folding import add_at, add_slices
 from rushlight.size import wrap
 
 __all__ = [
@@ -98,7 +98,7 @@ def index_add_(x: Array, dim: int, index: Array, source: Array, alpha: Any = 1) 
     rows, terms = (x, source) if x.ndim else (x.reshape(1), source.reshape(1))
     if alpha != 1:
         terms = terms * x.dtype.type(alpha)
-    add_at(rows.swapaxes(0, dim), index.reshape(-1), terms.swapaxes(0, dim))
+    add_slices(rows, dim, index.reshape(-1), terms)
 
 
 def index_copy_(x: Array, dim: int, index: Array, source: Array) -> None:
@@ -328,11 +328,23 @@ def without_leading_ones(values: Array) -> Array:
     return values.reshape(values.shape[leading:])
 
 
-def _write(x: Array, index: Any, values: Any, accumulate: bool) -> None:
-    if accumulate:
-        add_at(x, index, values)
-    else:
+def _write(x: Array, index: tuple[Any, ...], values: Any, accumulate: bool) -> None:
+    if not accumulate:
         x[index] = values
+        return
+    *before, last = index
+    if not (
+        isinstance(x, np.ndarray) and last.dtype.kind == "i" and all(i is _ALL for i in before)
+    ):
+        add_at(x, index, values)
+        return
+    dim = len(before)
+    places = np.where(last < 0, last + x.shape[dim], last).reshape(-1)
+    if outside(places, x.shape[dim]) is not None:
+        raise IndexError("index out of range in self")
+    rest = x.shape[dim + 1 :]
+    slices = np.broadcast_to(values, (*x.shape[:dim], *last.shape, *rest))
+    add_slices(x, dim, places, slices.reshape(*x.shape[:dim], places.size, *rest))
 
 
 class _Places:

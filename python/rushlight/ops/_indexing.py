@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -226,15 +226,23 @@ def _array_of(item: Any) -> tuple[Any, tuple[list[int], int]]:
         )
     array = np.asarray(item)
     if array.dtype.kind not in "biuf":
-        if array.dtype.kind in "US":
-            raise TypeError(f"new(): invalid data type '{type(item[0]).__name__}'")
-        if array.dtype.kind == "c":
-            raise TypeError("'complex' object cannot be interpreted as an integer")
-        raise RuntimeError(f"Could not infer dtype of {type(item[-1]).__name__}")
+        _refuse_items(item, array.dtype.kind)
     # A copy: NumPy's arrays have no version that would tell of a change.
     return array.astype(
         array.dtype if array.dtype.name in ("bool", "uint8") else "int64"
     ), UNVERSIONED
+
+
+def _refuse_items(items: Any, kind: str) -> NoReturn:
+    """Raises for an index of what are no numbers."""
+    if kind in "US":
+        raise TypeError(f"new(): invalid data type '{type(items[0]).__name__}'")
+    if kind == "c":
+        raise TypeError("'complex' object cannot be interpreted as an integer")
+    for value in items:
+        if isinstance(value, int):
+            _number(value)
+    raise RuntimeError(f"Could not infer dtype of {type(items[-1]).__name__}")
 
 
 def _parts(shape: tuple[int, ...], index: Any) -> _Parts:

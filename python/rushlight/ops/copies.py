@@ -154,3 +154,30 @@ def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]
     """`chunk` into views of which each may be changed in place."""
     sizes = [x.size(dim) for x in shape.chunk(input.detach(), chunks, dim)]
     return unsafe_split_with_sizes(input, sizes, dim)
+
+
+# ---- Functions that are methods first ----
+
+
+@composed(method=False)
+def detach(input: Tensor) -> Tensor:
+    """``input.detach()``."""
+    return input.detach()
+
+
+@composed(method=False)
+def detach_(input: Tensor) -> Tensor:
+    """``input.detach_()``."""
+    return input.detach_()
+
+
+@composed(method=False)
+def fill_(input: Tensor, value: Any) -> Tensor:
+    """``input.fill_(value)``."""
+    return input.fill_(value)
+
+
+@composed(method=False)
+def as_strided_(input: Tensor, *args: Any, **options: Any) -> Tensor:
+    """``input.as_strided_(size, stride, storage_offset)``."""
+    return input.as_strided_(*args, **options)

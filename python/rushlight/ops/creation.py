@@ -269,15 +269,41 @@ def _array_of(data: Any, dtype: dtypes.dtype | None) -> np.ndarray[Any, Any]:
     data = _plain(data)
     try:
         array = np.array(data)
-    except ValueError as error:
-        raise ValueError(f"expected sequence of equal length: {error}") from None
+    except ValueError:
+        _refuse_ragged(data, 0, _depths(data))
+        raise
     if array.dtype.kind not in "biufV":
         _refuse_data(data, array.dtype.kind)
     if dtype is not None:
         return _fitting(array, dtypes.of(dtype))
+    if isinstance(_first(data), np.generic | np.ndarray):
+        return array  # NumPy's numbers keep their type
     if array.dtype.kind in "fV":
         return _converted(array, _kind(None))
     return _fitting(array, dtypes.bool if array.dtype.kind == "b" else dtypes.int64)
+
+
+def _depths(data: Any) -> list[int]:
+    """The lengths of the first sequence at each depth."""
+    lengths = []
+    while isinstance(data, list):
+        lengths.append(len(data))
+        data = data[0] if data else None
+    return lengths
+
+
+def _refuse_ragged(data: Any, dim: int, lengths: list[int]) -> None:
+    """Raises for a sequence that is not as long as the first one at its depth."""
+    if dim == len(lengths):
+        return
+    if not isinstance(data, list):
+        raise TypeError("not a sequence")
+    if len(data) != lengths[dim]:
+        raise ValueError(
+            f"expected sequence of length {lengths[dim]} at dim {dim} (got {len(data)})"
+        )
+    for item in data:
+        _refuse_ragged(item, dim + 1, lengths)
 
 
 def _refuse_data(data: Any, kind: str) -> NoReturn:
@@ -315,9 +341,13 @@ def _fitting(array: np.ndarray[Any, Any], dtype: dtypes.dtype) -> np.ndarray[Any
 
 
 def _plain(data: Any) -> Any:
-    """Nested sequences with the tensors among them as numbers or lists."""
+    """Nested sequences with the tensors among them as numbers."""
     if isinstance(data, Tensor):
-        return data.detach().numpy(force=True)
+        if data.numel() != 1:
+            if data.is_floating_point():
+                raise ValueError("only one element tensors can be converted to Python scalars")
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return data.detach().numpy(force=True).reshape(())
     if isinstance(data, list | tuple | range):
         return [_plain(item) for item in data]
     return data

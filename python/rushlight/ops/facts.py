@@ -94,29 +94,35 @@ def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
     return dtypes.of_numpy(kernels_of(*operands).result_type(*operands))
 
 
-# ---- Complex numbers, of which there are none ----
+# ---- Methods and properties only ----
 
 
 @composed(method=False)
 def real(input: Tensor) -> Tensor:
-    """This tensor: its numbers are real."""
+    """The tensor itself: its numbers are real. Of a tensor, a property."""
     return input
 
 
-def _imag(input: Tensor) -> Tensor:
+@composed(method=False)
+def imag(input: Tensor) -> Tensor:
+    """Refused, as in PyTorch: there are no complex tensors. Of a tensor, a property."""
     raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
 
 
 Tensor.real = property(real)  # type: ignore[attr-defined]
-Tensor.imag = property(_imag)  # type: ignore[attr-defined]
+Tensor.imag = property(imag)  # type: ignore[attr-defined]
 
 
-# ---- Methods only ----
-
-
-def _get_device(self: Tensor) -> int:
+@composed()
+def get_device(input: Tensor) -> int:
     """The ordinal of the CUDA device, -1 on the CPU."""
-    return self.device.index or 0 if self.is_cuda else -1
+    return input.device.index or 0 if input.is_cuda else -1
+
+
+@composed(method=False)
+def is_inference(input: Tensor) -> bool:
+    """Whether the tensor was made in inference mode."""
+    return input.is_inference()
 
 
 def _is_shared(self: Tensor) -> bool:
@@ -129,8 +135,8 @@ def _is_pinned(self: Tensor, device: Any = None) -> bool:
     return False
 
 
-Tensor.get_device = _get_device  # type: ignore[attr-defined]
 Tensor.is_shared = _is_shared  # type: ignore[attr-defined]
 Tensor.is_pinned = _is_pinned  # type: ignore[attr-defined]
+Tensor.is_cpu = property(lambda self: not self.is_cuda)  # type: ignore[attr-defined]
 Tensor.ndimension = Tensor.dim  # type: ignore[attr-defined]
 Tensor.is_meta = Tensor.is_mkldnn = Tensor.is_sparse_csr = False  # type: ignore[attr-defined]

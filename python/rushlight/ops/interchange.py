@@ -91,6 +91,12 @@ def _dlpack_device(self: Tensor) -> Any:
     return self._array.__dlpack_device__()
 
 
+@composed(method=False)
+def to_dlpack(tensor: Tensor) -> Any:
+    """A capsule over the tensor's memory, which can be used once."""
+    return _dlpack(tensor)
+
+
 Tensor.__dlpack__ = _dlpack  # type: ignore[attr-defined]
 Tensor.__dlpack_device__ = _dlpack_device  # type: ignore[attr-defined]
 

@@ -267,6 +267,26 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     return diag_embed(input.contiguous().view(-1), offset)
 
 
+@composed()
+def fill_diagonal_(input: Tensor, fill_value: float, wrap: bool = False) -> Tensor:
+    """Writes a number on the main diagonal, and with `wrap` on those below it in a tall matrix.
+
+    Raises:
+        RuntimeError: for fewer than two dimensions, and for more of which sizes differ.
+    """
+    sizes = tuple(input.shape)
+    if len(sizes) < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if len(sizes) > 2 and len(set(sizes)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    start, step = input.storage_offset(), sum(input.stride())
+    input.as_strided((min(sizes),), (step,), start).fill_(fill_value)
+    rows, columns = sizes[-2:]
+    if wrap and len(sizes) == 2 and rows > columns + 1:
+        fill_diagonal_(input[columns + 1 :], fill_value, wrap)
+    return input
+
+
 @op(
     grad=lambda K, g, dim, size, step: K.unfold(g, dim, size, step),
     method=False,

@@ -10,8 +10,10 @@ import numpy as np
 
 from rushlight import dtypes
 from rushlight.autograd.site import warn
+from rushlight.backend.common import named
 from rushlight.ops._registry import composed, op
 from rushlight.ops.rearrange import Ints, listed
+from rushlight.ops.reduction import sum_to
 from rushlight.ops.shape import (
     expand,
     narrow,
@@ -193,6 +195,23 @@ def _refuse_broadcast(tensors: Sequence[Tensor]) -> None:
                     f"The size of tensor a ({n}) must match the size of tensor b ({m}) at "
                     f"non-singleton dimension {max(x.ndim, y.ndim) - d}"
                 )
+
+
+def _sum_to_size(self: Tensor, size: Ints, *more: int) -> Tensor:
+    """The sum over what broadcasting from this shape to the tensor's has added or repeated."""
+    shape = listed(size, more)
+    try:
+        fits = tuple(broadcast_shapes(shape, self.shape)) == tuple(self.shape)
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise RuntimeError(
+            f"size {{{list(shape)}}} is not expandable to size {{{list(self.shape)}}}."
+        )
+    return sum_to(self, shape)
+
+
+Tensor.sum_to_size = _sum_to_size  # type: ignore[attr-defined]
 
 
 def several(tensors: Sequence[Any]) -> Sequence[Tensor]:
@@ -425,30 +444,25 @@ def slice_scatter(
 # ---- The bytes, read anew ----
 
 
-def _reinterpreted(K: Any, input: Any, dtype: np.dtype[Any]) -> Any:
-    size, wanted = input.dtype.itemsize, dtype.itemsize
-    if size != wanted:
-        own = dtypes.LEGACY_NAMES[dtypes.of_numpy(input.dtype).name]
-        words = f"to view {own} as {dtypes.LEGACY_NAMES[dtypes.of_numpy(dtype).name]}"
-        words += " (different element sizes)"
-        if input.ndim == 0:
-            raise RuntimeError(f"self.dim() cannot be 0 {words}")
-        if input.strides[-1] != size and input.shape[-1] > 1:
-            stride = input.strides[-1] // size
-            raise RuntimeError(f"self.stride(-1) must be 1 {words}, but got {stride}")
-        ratio = max(wanted // size, 1)
-        if input.shape[-1] % ratio:
-            raise RuntimeError(
-                f"self.size(-1) must be divisible by {ratio} {words}, but got {input.shape[-1]}"
-            )
-        if any(s % wanted for s in input.strides[:-1]):
-            raise RuntimeError(f"self.stride must be divisible by {ratio} {words}")
-    return input.view(dtype)
-
-
-@op(input=None, forward=_reinterpreted, view=True, method=False)
-def reinterpreted(input: Tensor, dtype: np.dtype[Any]) -> Tensor:
-    """A view that reads the same bytes as another type; no gradient passes."""
+def _check_bytes(array: Any, dtype: np.dtype[Any]) -> None:
+    """Whether elements of one size can be read as of another."""
+    size, wanted = array.dtype.itemsize, dtype.itemsize
+    if size == wanted:
+        return
+    words = f"to view {named(array.dtype)} as {named(dtype)} (different element sizes)"
+    if array.ndim == 0:
+        raise RuntimeError(f"self.dim() cannot be 0 {words}")
+    if array.strides[-1] != size and array.shape[-1] > 1:
+        raise RuntimeError(
+            f"self.stride(-1) must be 1 {words}, but got {array.strides[-1] // size}"
+        )
+    ratio = max(wanted // size, 1)
+    if array.shape[-1] % ratio:
+        raise RuntimeError(
+            f"self.size(-1) must be divisible by {ratio} {words}, but got {array.shape[-1]}"
+        )
+    if any(s % wanted for s in array.strides[:-1]):
+        raise RuntimeError(f"self.stride must be divisible by {ratio} {words}")
 
 
 def _view(input: Tensor, *size: Any, dtype: dtypes.dtype | None = None) -> Tensor:
@@ -459,8 +473,9 @@ def _view(input: Tensor, *size: Any, dtype: dtypes.dtype | None = None) -> Tenso
     """
     if dtype is None and len(size) == 1 and isinstance(size[0], dtypes.dtype):
         dtype = size[0]
-    if dtype is not None:
-        return reinterpreted(input.detach(), dtype.numpy)
+    if dtype is not None:  # the same bytes read as numbers that have no gradient
+        _check_bytes(input._array, dtype.numpy)
+        return Tensor._over(input._array.view(dtype.numpy), input._counter)  # type: ignore[no-any-return]
     if not size:
         raise TypeError("view() received an invalid combination of arguments - got ()")
     return view(input, *size)
