@@ -130,7 +130,7 @@ def test_requires_grad_switched_keeps_the_gradient() -> None:
 
 
 def test_what_cannot_require_grad() -> None:
-    with pytest.raises(RuntimeError, match=r"only Tensors of floating point"):
+    with pytest.raises(RuntimeError, match=r"Only Tensors of floating point"):
         rushlight.ones(2, dtype=rushlight.int64, requires_grad=True)
     with pytest.raises(RuntimeError, match=r"you can only change requires_grad flags of leaf"):
         (ones() * 2).requires_grad = False

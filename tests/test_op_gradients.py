@@ -70,6 +70,8 @@ def differentiable(case: Case) -> bool:
 
 
 ROWS = [case for case in CASES if differentiable(case)]
+# Of equal singular values any basis is as good: no second derivative.
+NOT_OF_EQUAL_ROWS = {"norm(p=nuc)"}
 
 
 def operands(case: Case, shapes: Sequence[Shape], rng: Any) -> list[Array]:
@@ -201,6 +203,8 @@ def check(function: Function, rng: Any, what: str) -> None:
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.__name__)
 @pytest.mark.parametrize("case", ROWS, ids=str)
 def test_gradients_of_both_orders(case: Case, layout: Layout, rng: Any) -> None:
+    if layout is expanded and str(case) in NOT_OF_EQUAL_ROWS:
+        layout = contiguous
     others = [shapes for shapes in further_shapes(case) if accepts(case, shapes, rng)]
     for shapes in (*case.shapes, *others):
         function = Function(case, operands(case, shapes, rng), layout, rng)

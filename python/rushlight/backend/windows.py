@@ -151,12 +151,12 @@ def resampled_sum(
 ) -> Array:
     """The adjoint of `resampled`, as the product with its matrix; `size` is that of its input."""
     xp = namespace(g)
-    matrix = np.zeros((len(index), size), g.dtype)
+    matrix = np.zeros((len(index), size), np.result_type(g.dtype, np.float32))
     np.add.at(matrix, (np.arange(len(index))[:, None], index), 1 if weight is None else weight)
     dim %= g.ndim
     planes = g.reshape(math.prod(g.shape[:dim]), len(index), math.prod(g.shape[dim + 1 :]))
-    out = xp.matmul(xp.asarray(matrix.T), planes)
-    return out.reshape(*g.shape[:dim], size, *g.shape[dim + 1 :])
+    out = xp.matmul(xp.asarray(matrix.T), planes.astype(matrix.dtype, copy=False))
+    return out.astype(g.dtype, copy=False).reshape(*g.shape[:dim], size, *g.shape[dim + 1 :])
 
 
 # ---- Rows ----

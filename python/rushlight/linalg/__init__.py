@@ -26,7 +26,7 @@ from rushlight.linalg._factorizations import (
     svd,
     svdvals,
 )
-from rushlight.linalg._norms import cond, matrix_norm, matrix_rank, norm
+from rushlight.linalg._norms import cond, matrix_rank, norm
 from rushlight.linalg._products import cross, diagonal, matmul, matrix_power, vander
 from rushlight.linalg._solutions import (
     inv,
@@ -42,7 +42,7 @@ from rushlight.linalg._solutions import (
     tensorsolve,
 )
 from rushlight.ops.matrices import det, matrix_exp
-from rushlight.ops.norms import vector_norm
+from rushlight.ops.norms import matrix_norm, vector_norm
 from rushlight.ops.products import multi_dot, vecdot
 
 __all__ = [

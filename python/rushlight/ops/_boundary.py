@@ -54,6 +54,12 @@ def explaining(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         keyword = keyword or p.kind in (p.KEYWORD_ONLY, p.VAR_POSITIONAL)
         given.append(star + p.name + ("" if p.default is p.empty else f"=_defaults[{p.name!r}]"))
         call.append(f"{p.name}={p.name}" if p.kind is p.KEYWORD_ONLY else star + p.name)
+    own = inspect.signature(function, follow_wrapped=False).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in own) and not any(
+        p.kind is p.VAR_KEYWORD for p in parameters
+    ):  # a wrapper that takes more names than what it wraps
+        given.append("**_more")
+        call.append("**_more")
     lines = [
         f"def {name}({', '.join(given)}):",
         "    try:",
@@ -68,7 +74,10 @@ def explaining(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         "_defaults": {p.name: p.default for p in parameters},
     }
     exec(compile("\n".join(lines), f"<rushlight call {name}>", "exec"), scope)
-    return functools.wraps(function)(scope[name])
+    public = functools.wraps(function)(scope[name])
+    if function.__module__.startswith("rushlight.ops."):
+        public.__module__, public.__qualname__ = "rushlight", name  # where pickle finds it
+    return public
 
 
 def find(name: str) -> Callable[..., Any] | None:
@@ -76,7 +85,7 @@ def find(name: str) -> Callable[..., Any] | None:
     function = _registry.find(name)
     if function is None or name in _registry.registry:
         return function
-    return explaining(function, name)
+    return explaining(function, function.__name__)
 
 
 class _Method:
