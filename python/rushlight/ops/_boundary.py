@@ -58,8 +58,7 @@ def explaining(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     if any(p.kind is p.VAR_KEYWORD for p in own) and not any(
         p.kind is p.VAR_KEYWORD for p in parameters
     ):  # a wrapper that takes more names than what it wraps
-        given.append("**_more")
-        call.append("**_more")
+        return _named(function, name, parameters)
     lines = [
         f"def {name}({', '.join(given)}):",
         "    try:",
@@ -74,7 +73,29 @@ def explaining(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         "_defaults": {p.name: p.default for p in parameters},
     }
     exec(compile("\n".join(lines), f"<rushlight call {name}>", "exec"), scope)
-    public = functools.wraps(function)(scope[name])
+    return _named(function, name, parameters, scope[name])
+
+
+def _named(
+    function: Callable[..., Any],
+    name: str,
+    parameters: Sequence[inspect.Parameter],
+    generated: Callable[..., Any] | None = None,
+) -> Callable[..., Any]:
+    """What takes the function's place: what was generated, or a call of any arguments."""
+    told = _Call(name, parameters)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            values = {p.name: p.default for p in parameters}
+            values.update(zip(values, args, strict=False))
+            values.update((k, v) for k, v in kwargs.items() if k in values)
+            told.explain(error, list(values.values()))
+            raise
+
+    public = functools.wraps(function)(generated or call)
     if function.__module__.startswith("rushlight.ops."):
         public.__module__, public.__qualname__ = "rushlight", name  # where pickle finds it
     return public
