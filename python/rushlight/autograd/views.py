@@ -16,8 +16,6 @@ from typing import Any
 from rushlight import errors
 from rushlight.autograd.grad_mode import INFERENCE, state
 from rushlight.autograd.node import AccumulateGrad, Edge, ManyOutputs, Node, fill_in
-from rushlight.autograd.site import here
-from rushlight.autograd.site import text as place
 from rushlight.backend.strided import layout_of
 
 __all__ = [
@@ -112,15 +110,11 @@ def check_in_place(tensor: Any, op: str) -> None:
         if made is not None:
             raise _forbidden(tensor, made, indirect=False)
         if edge is not None and (base._edge is None or type(base._edge[0]) is AccumulateGrad):
-            raise errors.noted(errors.leaf_in_place(view=True), _facts(tensor, op))
+            raise errors.noted(
+                errors.leaf_in_place(view=True), errors.facts(op, ["input"], [tensor])
+            )
     if edge is not None and type(edge[0]) is AccumulateGrad:
-        raise errors.noted(errors.leaf_in_place(), _facts(tensor, op))
-
-
-def _facts(tensor: Any, op: str) -> str:
-    array = tensor._array
-    where = place(here())
-    return f"{op} of {array.dtype} {list(array.shape)}" + (f" at {where}" if where else "")
+        raise errors.noted(errors.leaf_in_place(), errors.facts(op, ["input"], [tensor]))
 
 
 def _forbidden(tensor: Any, made: str, indirect: bool) -> RuntimeError:
@@ -136,7 +130,9 @@ def _forbidden(tensor: Any, made: str, indirect: bool) -> RuntimeError:
     if not tracked:
         words += " in normal mode" if made == _INFERENCE else " with grad mode enabled"
     error = RuntimeError(f"{words}. {_REASONS[made]}")
-    return errors.noted(error, _facts(tensor, edge[0].name() if tracked else "the view"))
+    return errors.noted(
+        error, errors.facts(edge[0].name() if tracked else "the view", ["input"], [tensor])
+    )
 
 
 def rebase(tensor: Any, node: Node) -> None:
